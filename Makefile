@@ -1,0 +1,56 @@
+# Two commands do everything on a fresh Debian or Ubuntu machine: `make demo` and `make test`.
+SHELL := /bin/bash
+.SHELLFLAGS := -eu -o pipefail -c
+.ONESHELL:
+.DEFAULT_GOAL := help
+
+VENV ?= .venv
+PYTHON ?= $(shell for p in python3.11 python3.12 python3.13 python3; do command -v $$p >/dev/null && $$p -c 'import sys; sys.exit(sys.version_info < (3, 11))' 2>/dev/null && echo $$p && break; done)
+BIN := $(VENV)/bin
+MOEE := $(BIN)/moee
+CORES ?= $(shell nproc 2>/dev/null || echo 2)
+STAMP = $(VENV)/.ready-$(shell cat requirements/cpu.lock pyproject.toml perception/weights.toml requirements/setup.sh | sha256sum | cut -c1-16)
+export OMP_NUM_THREADS ?= 1
+
+.PHONY: help setup demo test check proofs perf clean
+
+help:  ## this list
+	@grep -hE '^[a-z]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 12
+
+setup: $(STAMP)  ## system packages, a virtual environment, models: only what is missing
+
+# The stamp is made last and is named by what it was made from, so a set-up that was cut off is done again.
+$(STAMP):
+	@PYTHON="$(PYTHON)" VENV="$(VENV)" bash requirements/setup.sh
+	@rm -f $(VENV)/.ready-*
+	@touch $@
+
+demo: setup  ## the whole story on the embedded sample
+	@run() { printf '\n$$ %s\n' "$$*"; local status=0; "$$@" || status=$$?; [ $$status -le $${allow:-0} ]; }
+	export PATH="$(CURDIR)/$(BIN):$$PATH"
+	run moee sample demo/raw
+	allow=1 run moee curate demo/raw --out demo/dataset  # 1: the sample's bad files failed, as they must
+	run moee manifest validate demo/dataset
+	run moee manifest show demo/dataset
+	printf '\n%-12s %s\n' \
+	    'raw videos' demo/raw 'their truth' demo/raw/truth.parquet \
+	    'clips' demo/dataset/clips 'clip table' demo/dataset/clips.parquet 'all tables' 'demo/dataset/*.parquet' \
+	    'use it' "python -c \"import manifests; print(manifests.open('demo/dataset').clips)\""
+
+test: setup  ## the test suite (minutes)
+	@$(BIN)/python -m pytest -n $(CORES) -m "not proof"
+
+check: setup  ## ruff, mypy, import-linter
+	@$(BIN)/ruff check .
+	$(BIN)/ruff format --check .
+	$(BIN)/mypy
+	$(BIN)/lint-imports
+
+proofs: setup  ## slow proofs with their tables: exactness, resumption, truth, real clips
+	@$(BIN)/python -m pytest -n $(CORES) -m proof
+
+perf: setup  ## measured ratios: share of the decode and perception ceiling
+	@$(BIN)/python -m perf.decode
+
+clean:  ## remove the demo's output
+	@rm -rf demo

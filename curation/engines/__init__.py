@@ -1,0 +1,1 @@
+"""Engines run a function over sources; they know nothing of video."""

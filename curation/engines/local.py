@@ -1,0 +1,139 @@
+"""The local engine: a process per core, one item per task, a dead worker costs its own item only."""
+
+import contextlib
+import multiprocessing
+import os
+import signal
+import threading
+import time
+from collections.abc import Callable, Iterator, Sequence
+from concurrent.futures import FIRST_COMPLETED, Future, wait
+from dataclasses import dataclass
+from typing import Any
+
+POLL_SECONDS = 0.25
+
+
+@dataclass(frozen=True)
+class Finished:
+    """What became of one item.
+
+    Args:
+        index: its place in the sequence given to `run`.
+        value: what the function returned, or None.
+        error: the exception that it raised, or None.
+        died: how its process ended when it did not end by itself (`signal 9`), or None.
+        attempts: how often it was tried.
+    """
+
+    index: int
+    value: Any = None
+    error: BaseException | None = None
+    died: str | None = None
+    attempts: int = 1
+
+
+class LocalEngine:
+    """Runs a function over items in worker processes of this machine.
+
+    Args:
+        workers: processes.
+        attempts: how often an item may lose its process before it is given up.
+    """
+
+    def __init__(self, workers: int, attempts: int = 2) -> None:
+        self.workers = workers
+        self.attempts = attempts
+
+    def run(
+        self,
+        function: Callable[[Any], Any],
+        items: Sequence[Any],
+        *,
+        tick: Callable[[Sequence[float]], None] | None = None,
+    ) -> Iterator[Finished]:
+        """Yield each item's end as it comes; `function` must be importable by name.
+
+        Args:
+            function: called with one item; it may call `report_progress(share)`.
+            items: picklable.
+            tick: called about four times a second with each item's share done, in [0, 1].
+        """
+        from pebble import ProcessPool
+
+        context = multiprocessing.get_context("spawn")
+        shares = context.RawArray("d", max(1, len(items)))
+        pool = ProcessPool(
+            max_workers=max(1, min(self.workers, len(items))),
+            initializer=_start_worker,
+            initargs=(os.getpid(), shares),
+            context=context,
+        )
+        tries = [0] * len(items)
+        pending: dict[Future[Any], int] = {}
+        try:
+            for index in range(len(items)):
+                pending[pool.schedule(_call, args=(function, index, items[index]))] = index
+                tries[index] = 1
+            while pending:
+                done, _ = wait(pending, timeout=POLL_SECONDS, return_when=FIRST_COMPLETED)
+                for future in done:
+                    index = pending.pop(future)
+                    end = _end_of(future, index, tries[index])
+                    if end.died and tries[index] < self.attempts:
+                        tries[index] += 1
+                        pending[pool.schedule(_call, args=(function, index, items[index]))] = index
+                        continue
+                    shares[index] = 1.0
+                    yield end
+                if tick:
+                    tick(shares)
+            pool.close()
+        finally:
+            with contextlib.suppress(RuntimeError):
+                pool.stop()
+            pool.join()
+
+
+def _end_of(future: "Future[Any]", index: int, attempts: int) -> Finished:
+    from pebble import ProcessExpired
+
+    error = future.exception()
+    if error is None:
+        return Finished(index, value=future.result(), attempts=attempts)
+    if isinstance(error, ProcessExpired):
+        code = error.exitcode
+        how = f"signal {-code}" if code < 0 else f"exit code {code}"
+        return Finished(index, died=how, attempts=attempts)
+    return Finished(index, error=error, attempts=attempts)
+
+
+_shares: Any = None
+_current = 0
+
+
+def report_progress(share: float) -> None:
+    """Say how much of the current item is done, in [0, 1]; free of locks, so a killed worker blocks nobody."""
+    if _shares is not None:
+        _shares[_current] = share
+
+
+def _call(function: Callable[[Any], Any], index: int, item: Any) -> Any:
+    global _current
+    _current = index
+    return function(item)
+
+
+def _start_worker(parent: int, shares: Any) -> None:
+    global _shares
+    _shares = shares
+    signal.signal(signal.SIGINT, signal.SIG_IGN)
+    os.environ.setdefault("OMP_NUM_THREADS", "1")
+    threading.Thread(target=_die_with_parent, args=(parent,), daemon=True).start()
+
+
+def _die_with_parent(parent: int) -> None:
+    """A run killed by SIGKILL must not leave workers that go on writing into its folder."""
+    while os.getppid() == parent:
+        time.sleep(0.5)
+    os._exit(1)

@@ -1,0 +1,113 @@
+"""The list of stages that a recipe asks for, and the keys that say which results still hold."""
+
+import dataclasses
+import difflib
+import hashlib
+import json
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+from curation.errors import CurationError
+from curation.stage import PixelStage, Stage
+from curation.stages.clips import Clips
+from curation.stages.export import Export
+from curation.stages.faces import Faces
+from curation.stages.input import Input
+from curation.stages.probe import Probe
+from curation.stages.select import Select
+from curation.stages.shots import Shots
+from curation.stages.speech import Speech
+
+if TYPE_CHECKING:
+    from manifests.recipe import Recipe
+
+CONFIGURABLE: tuple[type[Stage], ...] = (Shots, Faces, Speech, Clips)
+
+
+@dataclass(frozen=True)
+class Pipeline:
+    """Stages in the order in which their results are committed.
+
+    Args:
+        first: what is said of every input, readable or not.
+        pixel: they share one decode.
+        table: they read tables, sound, or only the frames of kept clips.
+    """
+
+    first: Input
+    pixel: tuple[PixelStage, ...]
+    table: tuple[Stage, ...]
+
+    @property
+    def stages(self) -> tuple[Stage, ...]:
+        """All stages, in order."""
+        return (self.first, *self.pixel, *self.table)
+
+    def keys(self, source: str) -> dict[str, str]:
+        """For each stage the key of its result: source, version, settings, weights and the keys it reads."""
+        keys: dict[str, str] = {}
+        for stage in self.stages:
+            facts = [
+                source,
+                stage.name,
+                stage.version,
+                config_hash(stage),
+                list(stage.models()),
+                [keys[name] for name in stage.reads],
+            ]
+            keys[stage.name] = hashlib.sha256(json.dumps(facts).encode()).hexdigest()[:32]
+        return keys
+
+
+def config_hash(stage: Stage) -> str:
+    """Hash of a stage's settings; the same settings give the same hash on any machine."""
+    settings = dataclasses.asdict(stage)  # type: ignore[call-overload]
+    return hashlib.sha256(json.dumps(settings, sort_keys=True).encode()).hexdigest()[:16]
+
+
+def build(recipe: "Recipe") -> Pipeline:
+    """The pipeline that a recipe describes.
+
+    Raises:
+        CurationError: a section or setting that no stage has, or a value of the wrong kind.
+    """
+    names = [stage.name for stage in CONFIGURABLE]
+    for section in recipe.stages:
+        if section not in names:
+            raise CurationError(f"recipe {recipe.name!r}: no stage is called {section!r}{_nearest(section, names)}")
+    shots, faces, speech, clips = (_configure(stage, recipe) for stage in CONFIGURABLE)
+    assert isinstance(shots, Shots) and isinstance(faces, Faces)
+    thresholds = {column: bound.model_dump() for column, bound in recipe.select.items()}
+    wanted = recipe.export
+    export = Export(
+        fps=None if wanted.fps is None else str(wanted.fps),
+        crop=wanted.crop,
+        size=None if wanted.size is None else (wanted.size[0], wanted.size[1]),
+        crf=wanted.crf,
+        preset=wanted.preset,
+    )
+    select = Select(thresholds=thresholds, recipe=recipe.hash)
+    return Pipeline(Input(), (Probe(), shots, faces), (speech, clips, select, export))
+
+
+def _configure(stage: type[Stage], recipe: "Recipe") -> Stage:
+    from pydantic import TypeAdapter, ValidationError
+
+    settings: dict[str, Any] = dict(recipe.stages.get(stage.name) or {})
+    fields = [field.name for field in dataclasses.fields(stage)]  # type: ignore[arg-type]
+    for key in settings:
+        if key not in fields:
+            raise CurationError(
+                f"recipe {recipe.name!r}: stage {stage.name!r} has no setting {key!r}{_nearest(key, fields)}"
+            )
+    try:
+        return TypeAdapter(stage).validate_python(settings)
+    except ValidationError as error:
+        first = error.errors()[0]
+        where = ".".join(str(part) for part in ("stages", stage.name, *first["loc"]))
+        raise CurationError(f"recipe {recipe.name!r}: {where}: {first['msg']}") from None
+
+
+def _nearest(word: str, known: list[str]) -> str:
+    close = difflib.get_close_matches(word, known, n=1, cutoff=0.0)
+    return f"; did you mean {close[0]!r}?" if close else ""

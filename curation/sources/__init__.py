@@ -1,0 +1,1 @@
+"""Where inputs come from: each module turns a SOURCE argument into inputs."""

@@ -1,0 +1,134 @@
+"""The contract between stages, the shared decode and engines."""
+
+from abc import ABC, abstractmethod
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import TYPE_CHECKING, ClassVar, Protocol
+
+if TYPE_CHECKING:
+    import pyarrow as pa
+
+    from manifests.manifest import Manifest
+    from media.decode import DecodeReport, Frame
+    from media.probe import SourceFacts
+
+Tables = Mapping[str, "pa.Table"]
+
+
+@dataclass(frozen=True)
+class Resources:
+    """What one source needs of a machine while a stage works on it.
+
+    Args:
+        cpus: processor cores.
+        gpus: accelerators, fractions allowed.
+        memory: bytes at the peak.
+    """
+
+    cpus: float = 1.0
+    gpus: float = 0.0
+    memory: int = 1 << 30
+
+
+@dataclass(frozen=True)
+class Drop:
+    """The source is fit for no clip, for all of these reasons (codes of `manifests.schema`)."""
+
+    reasons: tuple[str, ...]
+
+
+@dataclass(frozen=True)
+class Fail:
+    """The source could not be worked on; `error` is one sentence."""
+
+    error: str
+
+
+@dataclass
+class SourceWork:
+    """One source on its way through the stages: what is known of it, and the tables made so far.
+
+    Args:
+        id: the source's id.
+        name: its name relative to the SOURCE argument, printable.
+        path: the file.
+        origin: where it came from: its path or URL, printable.
+        sha256: of the file's bytes, hex.
+        bytes: the file's size.
+        folder: where the run may write finished files (`clips/` lies in it).
+    """
+
+    id: str
+    name: str
+    path: Path
+    origin: str
+    sha256: str
+    bytes: int
+    folder: Path
+    tables: "dict[str, pa.Table]" = field(default_factory=dict)
+    facts: "SourceFacts | None" = None
+    report: "DecodeReport | None" = None
+    frames_decoded: int = 0
+    clip_errors: dict[str, str] = field(default_factory=dict)
+
+    def add(self, name: str, table: "pa.Table") -> None:
+        """Store a table that this stage made; a later stage may replace an earlier one's."""
+        self.tables[name] = table
+
+
+class Stage(ABC):
+    """A step that reads tables of earlier stages (and perhaps the file) and adds its own.
+
+    Subclasses are frozen dataclasses: their fields are the settings of the recipe's section of the same name.
+    """
+
+    name: ClassVar[str]
+    version: ClassVar[int]
+    reads: ClassVar[tuple[str, ...]] = ()
+    resources: ClassVar[Resources] = Resources()
+
+    def models(self) -> tuple[str, ...]:
+        """Names and hashes of the weights that the result depends on, for the stage's key."""
+        return ()
+
+    def run(self, work: SourceWork) -> Drop | Fail | None:
+        """Add tables to `work`; a returned value ends the source here."""
+        raise TypeError(f"stage {self.name} works frame by frame: feed its consumer")
+
+
+class FrameConsumer(Protocol):
+    """What a pixel stage gives to the shared decode."""
+
+    def see(self, frame: "Frame") -> None:
+        """Take one frame; called for every frame of the source, in order of presentation."""
+
+    def finish(self, report: "DecodeReport") -> Tables:
+        """Give the tables, after the last frame; consumers finish in declared order."""
+
+
+class PixelStage(Stage):
+    """A stage that looks at pictures: all stale ones of a source share one decode."""
+
+    def run(self, work: SourceWork) -> Drop | Fail | None:
+        """What must be known before the decode; most pixel stages need nothing."""
+        return None
+
+    @abstractmethod
+    def consumer(self, work: SourceWork) -> FrameConsumer:
+        """A fresh consumer for this source."""
+
+    def replay(self, work: SourceWork) -> FrameConsumer | None:
+        """A consumer that fills frames from stored tables when only later stages decode again."""
+        return None
+
+
+class ManifestStage(ABC):
+    """A step over the whole manifest: snapshot in, tables out, one writer, order of rows fixed by id."""
+
+    name: ClassVar[str]
+    version: ClassVar[int]
+
+    @abstractmethod
+    def run(self, manifest: "Manifest") -> Tables:
+        """Tables to replace or add in the snapshot."""

@@ -1,0 +1,1 @@
+"""The stages: each measures one thing of a source and writes columns; none of them discards."""

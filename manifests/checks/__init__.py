@@ -1,0 +1,1 @@
+"""The checks of `moee manifest validate`, one file per question."""

@@ -1,0 +1,134 @@
+"""Are the files of frames and of clips there, inside the folder, whole, and are there no others?"""
+
+import os
+from collections.abc import Iterator
+from pathlib import Path, PurePosixPath
+
+import numpy as np
+import pyarrow as pa
+import pyarrow.compute as pc
+
+from manifests.checks.context import Context, Problem, flagged, numbers, position, true
+from manifests.errors import ManifestError
+from manifests.files import file_hash
+from manifests.parquet import read_table
+from manifests.text import printable
+
+_FRAME_COLUMNS = ("source", "track", "frame", "pts", "state", "schema_version")
+_LACKS = "could not be checked, because these tables cannot be read: "
+
+
+def check_frames(context: Context) -> Iterator[Problem]:
+    """Each frames file is the one in manifest.json, and its rows lie inside the tracks they name."""
+    if lacking := context.lacks("sources", "tracks"):
+        yield Problem("frames", "frames", _LACKS + ", ".join(lacking))
+        return
+    tracks, entries = context.tables["tracks"], context.content["frames"]
+    counted = np.zeros(tracks.num_rows, dtype=np.int64)
+    known = set(context.tables["sources"].column("id").to_pylist())
+    for source, entry in sorted(entries.items()):
+        path = context.root / "frames" / f"{printable(source)}.parquet"
+        if source not in known:
+            yield Problem("frames", f"frames/{path.name}", "its source is not in sources")
+            continue
+        yield from _frames_file(context, source, path, entry, counted)
+    wrong = counted != numbers(tracks, "frames")
+    yield from flagged("frames", "tracks", tracks.column("id"), wrong, "frames does not hold the rows it says")
+    states = numbers(tracks, "detected") + numbers(tracks, "meshed") + numbers(tracks, "tracked")
+    wrong = states != numbers(tracks, "frames")
+    yield from flagged("frames", "tracks", tracks.column("id"), wrong, "its states do not add up to its frames")
+    named = {f"{source}.parquet" for source in entries}
+    for name in _names(context.root / "frames"):
+        if name not in named:
+            yield Problem("frames", f"frames/{printable(name)}", "manifest.json does not name this file")
+
+
+def _frames_file(
+    context: Context, source: str, path: Path, entry: dict[str, int | str], counted: np.ndarray
+) -> Iterator[Problem]:
+    where = f"frames/{path.name}"
+    try:
+        if path.stat().st_size != entry["bytes"]:
+            yield Problem("frames", where, "its size is not the one in manifest.json")
+        elif not context.quick and file_hash(path).sha256 != entry["sha256"]:
+            yield Problem("frames", where, "its hash is not the one in manifest.json")
+        rows = read_table("frames", path, columns=_FRAME_COLUMNS)
+    except FileNotFoundError:
+        yield Problem("frames", where, "the file is missing")
+        return
+    except (ManifestError, OSError) as error:
+        yield Problem("frames", where, f"it cannot be read: {error}")
+        return
+    tracks = context.tables["tracks"]
+    index = position(rows.column("track"), tracks.column("id"))
+    yield from flagged("frames", where, rows.column("track"), index < 0, "its track is not in tracks")
+    foreign = true(pc.not_equal(rows.column("source"), source))
+    yield from flagged("frames", where, rows.column("source"), foreign, "the row is of another source")
+    rows, index = rows.filter(pa.array(index >= 0)), index[index >= 0]
+    np.add.at(counted, index, 1)
+    yield from _frame_rows(where, rows, tracks.take(pa.array(index)))
+
+
+def _frame_rows(where: str, rows: pa.Table, tracks: pa.Table) -> Iterator[Problem]:
+    outside = np.zeros(rows.num_rows, dtype=bool)
+    for column, start, end in (("pts", "start_pts", "end_pts"), ("frame", "start_frame", "end_frame")):
+        values = numbers(rows, column)
+        outside |= (values < numbers(tracks, start)) | (values >= numbers(tracks, end))
+    yield from flagged("frames", where, rows.column("frame"), outside, "the frame lies outside its track")
+    pairs = rows.group_by(["track", "frame"]).aggregate([([], "count_all")])
+    twice = true(pc.greater(pairs.column("count_all"), 1))
+    yield from flagged("frames", where, pairs.column("frame"), twice, "the frame stands more than once in its track")
+    odd = ~true(pc.is_in(rows.column("state"), value_set=pa.array(["meshed", "detected", "tracked"])))
+    yield from flagged("frames", where, rows.column("frame"), odd, "its state is not meshed, detected or tracked")
+
+
+def check_files(context: Context) -> Iterator[Problem]:
+    """Each kept clip's file is inside the folder and whole; clips/ holds no other file."""
+    if lacking := context.lacks("clips"):
+        yield Problem("files", "clips", _LACKS + ", ".join(lacking))
+        return
+    clips = context.tables["clips"].select(["id", "status", "file", "file_sha256", "file_bytes"])
+    kept = pc.equal(clips.column("status"), "kept")
+    stray = true(pc.and_(pc.invert(kept), clips.column("file").is_valid()))
+    yield from flagged("files", "clips", clips.column("id"), stray, "it is not kept, yet names a file")
+    named: set[str] = set()
+    for batch in clips.filter(kept).to_batches(max_chunksize=10_000):
+        for row in batch.to_pylist():
+            sentence = _file_problem(context, row)
+            if row["file"] is not None and row["file"] in named:
+                sentence = "another clip names the same file"
+            if sentence:
+                yield Problem("files", f"clips {printable(row['id'])}", sentence)
+            named.add(row["file"])
+    for name in _names(context.root / "clips"):
+        if f"clips/{name}" not in named:
+            yield Problem("files", f"clips/{printable(name)}", "no kept clip names this file")
+
+
+def _file_problem(context: Context, row: dict[str, str | int | None]) -> str:
+    """What is wrong with the file of a kept clip; empty when nothing is."""
+    name = row["file"]
+    if not isinstance(name, str) or row["file_sha256"] is None or row["file_bytes"] is None:
+        return "it is kept, but names no file with its hash and size"
+    relative = PurePosixPath(name)
+    if relative.is_absolute() or ".." in relative.parts:
+        return "its file lies outside the manifest's folder"
+    path = context.root / relative
+    try:
+        if not path.resolve().is_relative_to(context.root.resolve()) or path.is_symlink():
+            return "its file is a link or lies behind one"
+        if not path.is_file():
+            return "its file is missing"
+        if path.stat().st_size != row["file_bytes"]:
+            return "its file has another size"
+        if not context.quick and file_hash(path).sha256 != row["file_sha256"]:
+            return "its file has another hash"
+    except (OSError, ValueError) as error:
+        return f"its file cannot be read: {error}"
+    return ""
+
+
+def _names(folder: Path) -> list[str]:
+    if not folder.is_dir():
+        return []
+    return sorted(os.listdir(folder))  # noqa: PTH208 (names that are not valid Unicode stay as they are)

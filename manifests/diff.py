@@ -1,0 +1,100 @@
+"""What differs between two manifests: clips by id, column by column, and the rows of every table."""
+
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+import pyarrow as pa
+import pyarrow.compute as pc
+
+from manifests.checks.context import position
+from manifests.schema import SNAPSHOT_TABLES
+
+if TYPE_CHECKING:
+    from manifests.manifest import Manifest
+
+
+@dataclass(frozen=True)
+class Difference:
+    """How a second manifest differs from a first.
+
+    Attributes:
+        added: ids of clips that only the second has, sorted.
+        removed: ids of clips that only the first has, sorted.
+        changed: id of a clip that both have -> the columns that differ.
+        columns: column -> clips in which it differs.
+        kept: kept clips of (first, second).
+        tables: table -> its rows in (first, second).
+    """
+
+    added: list[str]
+    removed: list[str]
+    changed: dict[str, list[str]] = field(default_factory=dict)
+    columns: dict[str, int] = field(default_factory=dict)
+    kept: tuple[int, int] = (0, 0)
+    tables: dict[str, tuple[int, int]] = field(default_factory=dict)
+
+    @property
+    def same(self) -> bool:
+        """Whether the clips are the same in every column and all tables have as many rows."""
+        counts = all(first == second for first, second in self.tables.values())
+        return counts and not (self.added or self.removed or self.changed)
+
+    def as_dict(self) -> dict[str, Any]:
+        """Return the difference as plain JSON values."""
+        return {"same": self.same, **vars(self)}
+
+
+def diff(first: "Manifest", second: "Manifest") -> Difference:
+    """Return what differs between two opened manifests.
+
+    Wall-clock facts (when, how long, how often) live in `sources` and `outcomes`, so of these only rows are counted.
+    """
+    a, b = first.table("clips"), second.table("clips")
+    where = position(a.column("id"), b.column("id"))
+    back = position(b.column("id"), a.column("id"))
+    ours = a.filter(pa.array(where >= 0))
+    theirs = b.take(pa.array(where[where >= 0]))
+    changed: dict[str, list[str]] = {}
+    columns: dict[str, int] = {}
+    for column in a.column_names:
+        differs = _differs(ours.column(column), theirs.column(column))
+        if differs.any():
+            columns[column] = int(differs.sum())
+            for clip in ours.column("id").filter(pa.array(differs)).to_pylist():
+                changed.setdefault(clip, []).append(column)
+    tables = {name: _rows(first, second, name) for name in SNAPSHOT_TABLES}
+    tables["frames"] = (_frame_rows(first), _frame_rows(second))
+    return Difference(
+        added=b.column("id").filter(pa.array(back < 0)).to_pylist(),
+        removed=a.column("id").filter(pa.array(where < 0)).to_pylist(),
+        changed=dict(sorted(changed.items())),
+        columns=columns,
+        kept=(_kept(a), _kept(b)),
+        tables=tables,
+    )
+
+
+def _differs(first: pa.ChunkedArray, second: pa.ChunkedArray) -> np.ndarray:
+    """[rows] bool; two nulls are the same, and so are two values that are not a number."""
+    left, right = first.combine_chunks(), second.combine_chunks()
+    if pa.types.is_list(left.type):
+        left, right = (pc.binary_join(side, "\x1f") for side in (left, right))
+    same = pc.or_(pc.fill_null(pc.equal(left, right), False), pc.and_(left.is_null(), right.is_null()))
+    if pa.types.is_floating(left.type):
+        neither = pc.and_(pc.is_nan(left), pc.is_nan(right))
+        same = pc.or_(same, pc.fill_null(neither, False))
+    return ~same.to_numpy(zero_copy_only=False)
+
+
+def _kept(clips: pa.Table) -> int:
+    return pc.sum(pc.equal(clips.column("status"), "kept")).as_py() or 0
+
+
+def _rows(first: "Manifest", second: "Manifest", table: str) -> tuple[int, int]:
+    counts = [manifest.content["tables"][table]["rows"] for manifest in (first, second)]
+    return counts[0], counts[1]
+
+
+def _frame_rows(manifest: "Manifest") -> int:
+    return sum(entry["rows"] for entry in manifest.content["frames"].values())

@@ -1,0 +1,54 @@
+"""Is a manifest true: every check that needs nothing but its folder, and what each of them found."""
+
+import re
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from typing import Final
+
+from manifests.checks.context import SHOWN, Context, Problem
+from manifests.checks.counts import check_counts
+from manifests.checks.media import check_files, check_frames
+from manifests.checks.rows import check_ids, check_references, check_spans, check_tables
+from manifests.manifest import read_content
+
+__all__ = ["CHECKS", "Problem", "validate"]
+
+_CHECKS: Final[dict[str, Callable[[Context], Iterator[Problem]]]] = {
+    "tables": check_tables,
+    "ids": check_ids,
+    "references": check_references,
+    "spans": check_spans,
+    "frames": check_frames,
+    "files": check_files,
+    "counts": check_counts,
+}
+CHECKS: Final = {name: (check.__doc__ or "").split("\n")[0] for name, check in _CHECKS.items()}
+
+
+def validate(folder: str | Path, quick: bool = False) -> list[Problem]:
+    """Return everything that is wrong with the manifest in a folder; an empty list means that it is sound.
+
+    Args:
+        folder: an output folder of `moee curate`.
+        quick: compare sizes but not hashes.
+
+    Raises:
+        ManifestError: there is no manifest to check, or it is of another version.
+    """
+    root = Path(folder)
+    context = Context(root, read_content(root), quick)
+    return [problem for check in _CHECKS.values() for problem in _bounded(check(context))]
+
+
+def _bounded(problems: Iterator[Problem]) -> Iterator[Problem]:
+    """The first ten of each kind by name, the rest as one: a thousand missing files are one misfortune."""
+    seen: dict[tuple[str, str, str], int] = {}
+    for problem in problems:
+        kind = (problem.check, re.split("[ /]", problem.where)[0], problem.sentence)
+        seen[kind] = seen.get(kind, 0) + 1
+        if seen[kind] <= SHOWN or problem.rows > 1:
+            yield problem
+    for (check, where, sentence), count in seen.items():
+        if count > SHOWN:
+            more = count - SHOWN
+            yield Problem(check, where, f"{more} more: {sentence}", more)

@@ -1,0 +1,178 @@
+"""`moee doctor`: what this machine has, and what each missing part would add."""
+
+import ctypes.util
+import importlib.metadata
+import importlib.util
+import json
+import os
+import platform
+import shutil
+import sys
+from collections.abc import Iterator
+from dataclasses import asdict, dataclass
+from typing import Annotated
+
+import typer
+
+
+@dataclass(frozen=True)
+class Finding:
+    """One thing that was looked for.
+
+    Args:
+        part: machine, codec, system, package or model.
+        name: of the thing.
+        present: whether it is here.
+        detail: version or place, when present.
+        adds: what it would add and how to get it, when missing.
+        needed: whether something of the default way fails without it.
+    """
+
+    part: str
+    name: str
+    present: bool
+    detail: str = ""
+    adds: str = ""
+    needed: bool = False
+
+
+SYSTEM = (
+    ("libEGL", "EGL", "face detection and landmarks (MediaPipe)", "libegl1"),
+    ("libGLESv2", "GLESv2", "face detection and landmarks (MediaPipe)", "libgles2"),
+)
+CODECS = (
+    ("h264", "r", "reading H.264"),
+    ("hevc", "r", "reading HEVC"),
+    ("vp9", "r", "reading VP9"),
+    ("av1", "r", "reading AV1"),
+    ("mpeg1video", "r", "reading MPEG-1"),
+    ("libx264", "w", "writing clips"),
+    ("aac", "w", "writing clips"),
+)
+
+
+PARTS = {  # what each extra of the package adds
+    "curation": "making datasets",
+    "audio": "speech detection",
+    "train": "training and generating with MoEE",
+    "benchmark": "scoring systems",
+    "cluster": "running on Ray and Slurm",
+    "dev": "tests and checks",
+}
+
+
+def doctor(
+    as_json: Annotated[bool, typer.Option("--json", help="Print the findings as JSON.")] = False,
+) -> None:
+    """Say what this machine has and what each missing part would add.
+
+    Example: moee doctor
+    """
+    findings = [*_machine(), *_codecs(), *_system(), *_packages(), *_models()]
+    if as_json:
+        print(json.dumps([asdict(finding) for finding in findings], indent=2))
+    else:
+        _print(findings)
+    if any(finding.needed and not finding.present for finding in findings):
+        raise typer.Exit(1)
+
+
+def _print(findings: list[Finding]) -> None:
+    part = ""
+    for finding in findings:
+        if finding.part != part:
+            part = finding.part
+            print(f"\n{part}")
+        mark = "ok     " if finding.present else "MISSING" if finding.needed else "absent "
+        said = finding.detail if finding.present else finding.adds
+        print(f"  {mark} {finding.name:34} {said}")
+
+
+def _machine() -> Iterator[Finding]:
+    cores = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count()
+    yield Finding("machine", "python", True, f"{platform.python_version()} on {platform.platform()}")
+    yield Finding("machine", "cores", True, str(cores))
+    try:
+        import psutil
+
+        yield Finding("machine", "memory", True, f"{psutil.virtual_memory().total / 2**30:.0f} GiB")
+    except ModuleNotFoundError:
+        yield Finding("machine", "memory", True, "unknown")
+    free = shutil.disk_usage(".").free / 2**30
+    yield Finding("machine", "free disk here", True, f"{free:.0f} GiB")
+    yield _accelerator()
+
+
+def _accelerator() -> Finding:
+    adds = "training and generation at paper size, and faster networks; everything else runs without one"
+    if importlib.util.find_spec("torch") is None:
+        return Finding("machine", "CUDA device", False, adds=adds)
+    import torch
+
+    if torch.cuda.is_available():
+        return Finding("machine", "CUDA device", True, torch.cuda.get_device_name(0))
+    return Finding("machine", "CUDA device", False, adds=adds)
+
+
+def _codecs() -> Iterator[Finding]:
+    if importlib.util.find_spec("av") is None:
+        return
+    from av.codec import Codec
+    from av.codec.codec import UnknownCodecError
+
+    for name, mode, use in CODECS:
+        try:
+            found = Codec(name, "r" if mode == "r" else "w").long_name
+            yield Finding("codecs", f"{name} ({'decoder' if mode == 'r' else 'encoder'})", True, found)
+        except UnknownCodecError:
+            yield Finding("codecs", name, False, adds=f"{use}: reinstall the package av", needed=True)
+
+
+def _system() -> Iterator[Finding]:
+    for name, library, use, package in SYSTEM:
+        found = ctypes.util.find_library(library)
+        how = f"{use}: sudo apt-get install {package}"
+        yield Finding("system", name, found is not None, found or "", how, needed=True)
+    program = shutil.which("espeak-ng")
+    how = "the embedded sample (`moee sample`, `make demo`): sudo apt-get install espeak-ng"
+    yield Finding("system", "espeak-ng", program is not None, program or "", how)
+
+
+def _packages() -> Iterator[Finding]:
+    try:
+        required = importlib.metadata.requires("moee") or []
+    except importlib.metadata.PackageNotFoundError:
+        yield Finding("packages", "moee", False, adds="the command `moee`: make setup", needed=True)
+        return
+    for name, extras in _by_package(required).items():
+        parts = [part for part in extras if part]
+        try:
+            version = importlib.metadata.version(name)
+            yield Finding("packages", name, True, f"{version}  {', '.join(parts)}".rstrip())
+        except importlib.metadata.PackageNotFoundError:
+            use = " and ".join(PARTS.get(part, part) for part in parts)
+            how = f"{use}: pip install -c requirements/constraints.txt -e '.[{parts[0]}]'" if parts else "make setup"
+            yield Finding("packages", name, False, adds=how, needed=not parts)
+
+
+def _by_package(required: list[str]) -> dict[str, list[str]]:
+    """Package name -> the extras that ask for it ("" for the core)."""
+    packages: dict[str, list[str]] = {}
+    for line in required:
+        requirement, _, marker = line.partition(";")
+        name = requirement.split("==")[0].split("[")[0].strip()
+        extra = marker.split("==")[-1].strip().strip("'\"") if "extra" in marker else ""
+        packages.setdefault(name, []).append(extra)
+    return packages
+
+
+def _models() -> Iterator[Finding]:
+    try:
+        from perception import weights
+    except ModuleNotFoundError as error:
+        print(f"the models cannot be listed: {error.name} is not installed", file=sys.stderr)
+        return
+    for entry in weights.entries():
+        where = weights.find(entry.name) if weights.available(entry.name) else None
+        how = f"{entry.without}: moee models fetch {entry.name}"
+        yield Finding("models", entry.name, where is not None, str(where or ""), how)

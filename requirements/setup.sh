@@ -1,0 +1,54 @@
+#!/usr/bin/env bash
+# Sets up what is missing: system packages (as root), a virtual environment with the locked packages, the models.
+# Safe to cut off and run again. A CUDA build of PyTorch that is already there is kept.
+set -euo pipefail
+cd "$(dirname "$0")/.."
+
+packages=()
+need() { dpkg -s "$1" >/dev/null 2>&1 || packages+=("$1"); }
+if command -v dpkg >/dev/null; then
+    need libegl1
+    need libgles2
+    need espeak-ng
+    [ -n "${PYTHON}" ] || need python3
+    "${PYTHON:-python3}" -c 'import venv, ensurepip' 2>/dev/null || need python3-venv
+fi
+if [ ${#packages[@]} -gt 0 ]; then
+    install="apt-get update && apt-get install -y --no-install-recommends ${packages[*]}"
+    if [ "$(id -u)" = 0 ]; then
+        echo "installing system packages: ${packages[*]}"
+        DEBIAN_FRONTEND=noninteractive bash -c "$install" >/dev/null
+    else
+        echo "system packages are missing; run this line, then the same make command again:" >&2
+        echo "  sudo bash -c '$install'" >&2
+        exit 2
+    fi
+fi
+PYTHON=${PYTHON:-python3}
+"$PYTHON" -c 'import sys; sys.exit(sys.version_info < (3, 11))' || {
+    echo "Python 3.11 or newer is needed; $PYTHON is $("$PYTHON" --version): set PYTHON=..." >&2
+    exit 2
+}
+
+cuda() { "$1" -c 'import sys, torch; sys.exit(torch.version.cuda is None)' 2>/dev/null; }
+if ! "$VENV/bin/python" -m pip --version >/dev/null 2>&1; then
+    echo "making the virtual environment $VENV"
+    site=()
+    if cuda "$PYTHON"; then
+        echo "keeping the CUDA build of PyTorch of $PYTHON"
+        site=(--system-site-packages)
+    fi
+    "$PYTHON" -m venv --clear "${site[@]}" "$VENV"
+fi
+lock=requirements/cpu.lock
+if cuda "$VENV/bin/python"; then # the user's own PyTorch stays; everything else as locked
+    lock=$VENV/without-torch.lock
+    grep -v '^torch==' requirements/cpu.lock >"$lock"
+fi
+echo "installing the locked packages (about 2 GB once unpacked)"
+"$VENV/bin/python" -m pip install --quiet --no-deps --requirement "$lock"
+"$VENV/bin/python" -m pip install --quiet --no-deps --no-build-isolation --editable .
+
+"$VENV/bin/moee" models fetch blazeface-full blazeface-short face-mesh silero-vad
+"$VENV/bin/moee" models fetch face-landmarker || # a better model of its makers, not needed
+    echo "going on without face-landmarker: landmarks come from face-mesh (468 points, no blendshapes)"

@@ -1,0 +1,59 @@
+"""Shared fixtures: real clips and weights when they are there, one thread per process."""
+
+import os
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+ROOT = Path(__file__).resolve().parent.parent
+
+os.environ.setdefault("OMP_NUM_THREADS", "1")
+
+
+def _folder(variable: str, default: str) -> Path:
+    return Path(os.environ.get(variable, ROOT.parent / "shared" / default)).resolve()
+
+
+@pytest.fixture(scope="session")
+def test_data() -> Path:
+    """The folder of real clips; tests that need it are skipped when it is absent."""
+    folder = _folder("MOEE_TEST_DATA", "data")
+    if not folder.is_dir():
+        pytest.skip(f"real clips are not here: set MOEE_TEST_DATA (looked in {folder})")
+    return folder
+
+
+@pytest.fixture(scope="session")
+def weights_folder() -> Path:
+    """The folder of real small weights; tests that need it are skipped when it is absent."""
+    folder = _folder("MOEE_WEIGHTS", "weights")
+    if not folder.is_dir():
+        pytest.skip(f"real weights are not here: set MOEE_WEIGHTS (looked in {folder})")
+    return folder
+
+
+@pytest.fixture
+def table(request: pytest.FixtureRequest) -> Callable[[str], None]:
+    """Prints a line below the results, also when tests run in several processes: proofs show what they measured."""
+
+    def line(text: str) -> None:
+        request.node.user_properties.append(("table", f"{request.node.name}: {text}"))
+
+    return line
+
+
+def pytest_terminal_summary(terminalreporter: Any) -> None:
+    """Print what the tests measured."""
+    lines = [
+        text
+        for outcome in ("passed", "failed")
+        for report in terminalreporter.stats.get(outcome, [])
+        for key, text in getattr(report, "user_properties", [])
+        if key == "table" and report.when == "call"
+    ]
+    if lines:
+        terminalreporter.section("measured")
+        for text in lines:
+            terminalreporter.line(text)

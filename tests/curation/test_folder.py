@@ -1,0 +1,58 @@
+"""Inputs of files and folders: every regular file, in one order, whatever it is called."""
+
+import os
+from pathlib import Path
+
+import pytest
+
+from curation.errors import CurationError
+from curation.sources.folder import list_inputs, printable
+
+HOSTILE = ['quote".mp4', "new\nline.mp4", "..mp4", "emoji 🎬.mp4", "-rf.mp4", "a%d.mp4", "concat:a|b.mp4", "$(x).mp4"]
+
+
+def test_every_regular_file_is_an_input_in_order_of_name(tmp_path: Path) -> None:
+    for name in ("b.mp4", "a.txt", "sub/c.mkv", ".hidden", "sub/.hidden"):
+        path = tmp_path / "in" / name
+        path.parent.mkdir(parents=True, exist_ok=True)
+        path.write_bytes(b"x")
+    inputs = list_inputs([tmp_path / "in"], tmp_path / "out")
+    assert [item.name for item in inputs] == ["a.txt", "b.mp4", "sub/c.mkv"]
+    assert all(item.path.is_absolute() and item.error is None for item in inputs)
+
+
+def test_hostile_names_are_listed_and_stay_below_the_folder(tmp_path: Path) -> None:
+    for name in HOSTILE:
+        (tmp_path / name).write_bytes(b"x")
+    (tmp_path / os.fsdecode(b"bytes\xff\xfe.mp4")).write_bytes(b"x")
+    inputs = list_inputs([tmp_path], tmp_path / "out")
+    assert len(inputs) == len(HOSTILE) + 1
+    assert all(item.path.parent == tmp_path for item in inputs)
+    assert all(item.name.encode() for item in inputs), "every name is valid text"
+
+
+def test_the_output_folder_inside_the_source_is_no_input(tmp_path: Path) -> None:
+    (tmp_path / "out" / "clips").mkdir(parents=True)
+    (tmp_path / "out" / "clips" / "c.mp4").write_bytes(b"x")
+    (tmp_path / "a.mp4").write_bytes(b"x")
+    assert [item.name for item in list_inputs([tmp_path], tmp_path / "out")] == ["a.mp4"]
+
+
+def test_the_same_file_given_twice_is_one_input(tmp_path: Path) -> None:
+    (tmp_path / "a.mp4").write_bytes(b"x")
+    assert len(list_inputs([tmp_path, tmp_path / "a.mp4"], tmp_path / "out")) == 1
+
+
+def test_a_link_to_nothing_fails_by_name(tmp_path: Path) -> None:
+    (tmp_path / "gone.mp4").symlink_to(tmp_path / "nowhere")
+    (item,) = list_inputs([tmp_path], tmp_path / "out")
+    assert item.error == "the link points to no file"
+
+
+def test_a_source_that_does_not_exist_is_one_sentence(tmp_path: Path) -> None:
+    with pytest.raises(CurationError, match="there is no file or folder"):
+        list_inputs([tmp_path / "nothing"], tmp_path / "out")
+
+
+def test_undecodable_bytes_become_escapes() -> None:
+    assert printable(os.fsdecode(b"a\xff")) == "a\\xff"

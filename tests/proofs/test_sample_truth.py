@@ -1,0 +1,75 @@
+"""`moee curate` over the embedded sample agrees with the sample's own truth."""
+
+import shutil
+from pathlib import Path
+
+import pyarrow.parquet as pq
+import pytest
+
+import manifests
+from tests.curation.runs import Ran, moee
+
+pytestmark = pytest.mark.proof
+RATE = 16000
+
+
+@pytest.fixture(scope="module")
+def sample(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    if shutil.which("espeak-ng") is None:
+        pytest.skip("the sample's speech needs espeak-ng: apt-get install espeak-ng")
+    folder = tmp_path_factory.mktemp("sample")
+    assert moee("sample", folder / "raw").status == 0
+    return folder
+
+
+@pytest.fixture(scope="module")
+def ran(sample: Path) -> Ran:
+    return moee("curate", sample / "raw", "--out", sample / "out", "--json")
+
+
+@pytest.fixture(scope="module")
+def truth(sample: Path) -> list[dict]:
+    return pq.read_table(sample / "raw" / "truth.parquet").to_pylist()
+
+
+def test_every_video_ends_as_the_truth_says_for_the_right_reason(ran: Ran, truth: list[dict], table) -> None:
+    for row in truth:
+        source = ran.source(row["file"])
+        table(f"{row['file']}: {source['status']} {source['reasons']} {source['error'] or ''}")
+        assert source["status"] == row["expected"], (row["file"], source)
+        assert set(row["reasons"]) <= set(source["reasons"]), (row["file"], source)
+        if row["expected"] == "failed":
+            assert source["error"]
+
+
+def test_cuts_are_exact(ran: Ran, sample: Path, truth: list[dict], table) -> None:
+    shots = manifests.open(sample / "out").shots
+    wrong = {}
+    for row in truth:
+        if row["kind"] != "good":
+            continue
+        mine = shots[shots.source == ran.source(row["file"])["id"]]
+        found = sorted(int(start) for start in mine.start_frame if start)
+        table(f"{row['file']}: cuts {found}")
+        if found != row["cuts"]:
+            wrong[row["file"]] = (found, row["cuts"])
+    assert not wrong
+
+
+def test_the_speech_share_of_every_kept_clip_is_within_a_tenth(
+    ran: Ran, sample: Path, truth: list[dict], table
+) -> None:
+    manifest = manifests.open(sample / "out")
+    spoken = {ran.source(row["file"])["id"]: row["speech"] for row in truth}
+    worst = 0.0
+    for clip in manifest.clips.itertuples():
+        start = clip.start_pts * clip.time_base_num * RATE / clip.time_base_den
+        end = clip.end_pts * clip.time_base_num * RATE / clip.time_base_den
+        said = sum(
+            max(0.0, min(end, turn["end_sample"]) - max(start, turn["start_sample"])) for turn in spoken[clip.source]
+        )
+        off = abs(said / (end - start) - clip.speech_share)
+        worst = max(worst, off)
+        assert off <= 0.1, (clip.id, said / (end - start), clip.speech_share)
+    table(f"{len(manifest.clips)} clips, speech share off by at most {worst:.3f}")
+    assert len(manifest.clips) >= 8
