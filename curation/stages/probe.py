@@ -7,8 +7,8 @@ from typing import Any, ClassVar
 from curation.stage import Drop, Fail, FrameConsumer, PixelStage, SourceWork, Tables
 
 # Files that lie beside videos and do not pretend to be one: no failure of anybody.
-SIDECARS = frozenset({".csv", ".tsv", ".json", ".jsonl", ".parquet", ".arrow", ".yaml", ".yml", ".toml", ".xml", ".log"})
-SIDECARS |= {".txt", ".md", ".rst", ".html", ".pdf", ".srt", ".vtt", ".ass"}
+SIDECARS = frozenset({".csv", ".tsv", ".json", ".jsonl", ".parquet", ".arrow", ".yaml", ".yml", ".toml", ".xml"})
+SIDECARS |= {".log", ".txt", ".md", ".rst", ".html", ".pdf", ".srt", ".vtt", ".ass"}
 
 
 @dataclass(frozen=True)

@@ -1,10 +1,11 @@
 """Spans split at pauses: nothing spoken is lost, nothing overlaps, only long silence is cut."""
 
+import itertools
+
 from hypothesis import given
 from hypothesis import strategies as st
 
 from curation.stages.spans import Span, inside, limit_length, pauses, speech_share, split_at_pauses
-import itertools
 
 PAUSE = 100
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 from collections.abc import Callable, Iterator
+from functools import cache
 from pathlib import Path
 
 import numpy as np
@@ -19,10 +20,19 @@ Frames = Callable[..., list[np.ndarray]]
 
 def need(name: str) -> Path:
     """Return the file of a model, fetched if need be; skip the test when it cannot be had."""
+    had = _had(name)
+    if isinstance(had, str):
+        pytest.skip(f"the model {name} cannot be had here: {had}")
+    return had
+
+
+@cache
+def _had(name: str) -> Path | str:
+    """The model's file, or why it cannot be had; asked once, for an unreachable network costs seconds."""
     try:
         return weights.fetch(name)
     except PerceptionError as error:
-        pytest.skip(f"the model {name} cannot be had here: {error}")
+        return str(error)
 
 
 @pytest.fixture(scope="session")
