@@ -21,6 +21,7 @@ from manifests.files import exclusive
 from manifests.recipe import Recipe
 from manifests.schema import make_id
 from manifests.store import Head, Store
+from perception.errors import PerceptionError
 
 READ_BYTES = 1 << 20
 FULL = (errno.ENOSPC, errno.EDQUOT)
@@ -255,8 +256,8 @@ class _Curation:
             self._end(task, task.id, Fail(sentence), retry=True)
         elif isinstance(end.error, OSError) and end.error.errno in FULL:
             raise CurationError(f"the disk of {printable(self.out)!r} is full: free some space, then run again")
-        elif isinstance(end.error, ManifestError):
-            raise end.error  # the folder cannot be written: no other source would fare better
+        elif isinstance(end.error, (ManifestError, PerceptionError, ImportError)):
+            raise end.error  # the folder, a model or a package is at fault: no other source would fare better
         elif end.error is not None:
             sentence = f"unexpected {type(end.error).__name__}: {' '.join(str(end.error).split())}"
             self._end(task, task.id, Fail(sentence), retry=True)

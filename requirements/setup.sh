@@ -40,14 +40,26 @@ if ! "$VENV/bin/python" -m pip --version >/dev/null 2>&1; then
     fi
     "$PYTHON" -m venv --clear "${site[@]}" "$VENV"
 fi
-lock=requirements/cpu.lock
-if cuda "$VENV/bin/python"; then # the user's own PyTorch stays; everything else as locked
-    lock=$VENV/without-torch.lock
-    grep -v '^torch==' requirements/cpu.lock >"$lock"
-fi
+pip() { "$VENV/bin/python" -m pip --quiet "$@"; }
 echo "installing the locked packages (about 2 GB once unpacked)"
-"$VENV/bin/python" -m pip install --quiet --no-deps --requirement "$lock"
-"$VENV/bin/python" -m pip install --quiet --no-deps --no-build-isolation --editable .
+lock=$VENV/packages.lock # all but PyTorch, which comes in builds of very different sizes
+grep -v '^torch==' requirements/cpu.lock >"$lock"
+pip install --no-deps --requirement "$lock"
+
+# PyTorch: one that works stays. Without an NVIDIA device the CPU build is wanted (200 MB): from pip's own sources, then
+# from PyTorch's index; where neither has it, the package index's build with its CUDA packages (several GB).
+torch=$(grep '^torch==' requirements/cpu.lock)
+works() { "$VENV/bin/python" -c 'import torch' 2>/dev/null; }
+if ! works && ! command -v nvidia-smi >/dev/null; then
+    pip install --no-deps "$torch+cpu" 2>/dev/null ||
+        pip install --no-deps --timeout 5 --retries 0 --index-url https://download.pytorch.org/whl/cpu "$torch" \
+            2>/dev/null || true
+fi
+works || {
+    echo "installing PyTorch with its CUDA packages (several GB; to avoid it, install a CPU build of $torch first)"
+    pip install --constraint requirements/constraints.txt "$torch"
+}
+pip install --no-deps --no-build-isolation --editable . 2>/dev/null || pip install --no-deps --no-build-isolation -e .
 
 "$VENV/bin/moee" models fetch blazeface-full blazeface-short face-mesh silero-vad
 "$VENV/bin/moee" models fetch face-landmarker || # a better model of its makers, not needed

@@ -282,6 +282,16 @@ def follow(
     return tracks
 
 
+def test_a_portrait_that_moves_through_the_picture_is_one_confirmed_track(full_range, short_range, landmarker) -> None:
+    """Needs no clips: the astronaut that scikit-image ships, shifted by 6 px from frame to frame."""
+    astronaut = pytest.importorskip("skimage.data").astronaut()
+    pictures = [np.ascontiguousarray(np.roll(astronaut, (2 * step, 6 * step), axis=(0, 1))) for step in range(20)]
+    (track,) = [t for t in follow(full_range, short_range, landmarker, pictures) if t.confirmed]
+    assert states(track) == "m" * 20
+    centres = np.array([(o.box[0] + o.box[2], o.box[1] + o.box[3]) for o in track.observations]) / 2
+    assert np.abs(centres - centres[0] - np.arange(20)[:, None] * (6, 2)).max() < 4
+
+
 @pytest.mark.parametrize(
     ("name", "first"),
     [
