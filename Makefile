@@ -32,13 +32,14 @@ demo: setup  ## the whole story on the embedded sample
 	allow=1 run moee curate demo/raw --out demo/dataset  # 1: the sample's bad files failed, as they must
 	run moee manifest validate demo/dataset
 	run moee manifest show demo/dataset
-	printf '\n%-12s %s\n' \
+	echo
+	printf '%-12s %s\n' \
 	    'raw videos' demo/raw 'their truth' demo/raw/truth.parquet \
 	    'clips' demo/dataset/clips 'clip table' demo/dataset/clips.parquet 'all tables' 'demo/dataset/*.parquet' \
 	    'use it' "python -c \"import manifests; print(manifests.open('demo/dataset').clips)\""
 
 test: setup  ## the test suite (minutes)
-	@$(BIN)/python -m pytest -n $(CORES) -m "not proof"
+	@$(BIN)/python -m pytest -n $(CORES) --dist loadfile -m "not proof"
 
 check: setup  ## ruff, mypy, import-linter
 	@$(BIN)/ruff check .
@@ -47,7 +48,7 @@ check: setup  ## ruff, mypy, import-linter
 	$(BIN)/lint-imports
 
 proofs: setup  ## slow proofs with their tables: exactness, resumption, truth, real clips
-	@$(BIN)/python -m pytest -n $(CORES) -m proof
+	@$(BIN)/python -m pytest -n $(CORES) --dist loadfile -m proof
 
 perf: setup  ## measured ratios: share of the decode and perception ceiling
 	@$(BIN)/python -m perf.decode
