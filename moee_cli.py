@@ -67,7 +67,8 @@ def _sentence(error: Exception) -> str:
         return str(error)
     if isinstance(error, ModuleNotFoundError):
         return f"the package {error.name!r} is not installed: run `moee doctor` to see which part brings it"
-    return f"unexpected {type(error).__name__}: {error} (run again with --debug for the traceback)"
+    said = " ".join(str(error).split())[:300]
+    return f"unexpected {type(error).__name__}: {said} (run again with --debug for the traceback)"
 
 
 if __name__ == "__main__":

@@ -47,7 +47,7 @@ def curate(
     if dry_run:
         plan: dict[str, Any] = {
             "inputs": len(inputs),
-            "bytes": sum(_size(item.path) for item in inputs),
+            "bytes": sum(_size(item.path) for item in inputs if item.path),
             "out": str(out),
             "workers": count,
             "stages": [f"{stage.name} v{stage.version}" for stage in pipeline.stages],

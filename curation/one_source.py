@@ -8,8 +8,10 @@ from typing import TYPE_CHECKING, Any
 
 from curation.engines.local import report_progress
 from curation.pipeline import Pipeline, config_hash
+from curation.sources.inputs import Facts, Label
 from curation.stage import Drop, Fail, FrameConsumer, PixelStage, SourceWork, Stage
 from curation.stages.export import exported
+from curation.stages.labels import labels_hash
 from curation.stages.probe import source_row
 from manifests.outcomes import Dropped, Failed, Kept, Outcome
 from manifests.store import Head, Store
@@ -31,6 +33,26 @@ class Task:
     sha256: str
     bytes: int
     mtime_ns: int
+    sound: Path | None = None
+    sound_sha256: str | None = None
+    labels: tuple[Label, ...] = ()
+    facts: Facts | None = None
+
+    def work(self) -> SourceWork:
+        """The source as stages see it."""
+        return SourceWork(
+            self.id,
+            self.name,
+            self.path,
+            self.origin,
+            self.sha256,
+            self.bytes,
+            folder=self.out,
+            sound=self.sound,
+            sound_sha256=self.sound_sha256,
+            labels=self.labels,
+            source_facts=self.facts,
+        )
 
 
 @dataclass
@@ -74,8 +96,8 @@ class _Run:
     def __init__(self, task: Task) -> None:
         self.task = task
         self.store = Store(task.out)
-        self.work = SourceWork(task.id, task.name, task.path, task.origin, task.sha256, task.bytes, folder=task.out)
-        self.keys = task.pipeline.keys(task.id)
+        self.work = task.work()
+        self.keys = task.pipeline.keys(task.id, labels_hash(task.labels))
         self.reached: dict[str, str] = {}
         self.done = Done(task.id)
 
@@ -283,6 +305,7 @@ def source_outcome(
         stage=stage.name,
         version=stage.version,
         config=config_hash(stage),
+        models=stage.models(),
         key=key,
         seconds=seconds,
         frames_decoded=frames,

@@ -13,6 +13,7 @@ from curation.stages.clips import Clips
 from curation.stages.export import Export
 from curation.stages.faces import Faces
 from curation.stages.input import Input
+from curation.stages.labels import Labels
 from curation.stages.probe import Probe
 from curation.stages.select import Select
 from curation.stages.shots import Shots
@@ -43,14 +44,20 @@ class Pipeline:
         """All stages, in order."""
         return (self.first, *self.pixel, *self.table)
 
-    def keys(self, source: str) -> dict[str, str]:
-        """For each stage the key of its result: source, version, settings, weights and the keys it reads."""
+    def keys(self, source: str, labels: str = "") -> dict[str, str]:
+        """For each stage the key of its result: source, version, settings, weights and the keys it reads.
+
+        Args:
+            source: id.
+            labels: `labels_hash` of what a dataset says of it.
+        """
         keys: dict[str, str] = {}
         for stage in self.stages:
             facts = [
                 source,
                 stage.name,
                 stage.version,
+                labels if isinstance(stage, Labels) else "",
                 config_hash(stage),
                 list(stage.models()),
                 [keys[name] for name in stage.reads],
@@ -87,7 +94,7 @@ def build(recipe: "Recipe") -> Pipeline:
         preset=wanted.preset,
     )
     select = Select(thresholds=thresholds, recipe=recipe.hash)
-    return Pipeline(Input(), (Probe(), shots, faces), (speech, clips, select, export))
+    return Pipeline(Input(), (Probe(), shots, faces), (Labels(), speech, clips, select, export))
 
 
 def _configure(stage: type[Stage], recipe: "Recipe") -> Stage:

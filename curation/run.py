@@ -14,8 +14,9 @@ from curation.engines.local import Finished, LocalEngine
 from curation.errors import CurationError
 from curation.one_source import Done, Task, commit_input, curate_source
 from curation.pipeline import Pipeline, build
-from curation.sources.folder import Input, printable
+from curation.sources.inputs import Input, printable
 from curation.stage import Drop, Fail, SourceWork
+from curation.stages.labels import labels_hash
 from manifests.errors import ManifestError
 from manifests.files import exclusive
 from manifests.recipe import Recipe
@@ -99,17 +100,18 @@ class _Hashed:
     sha256: str = ""
     bytes: int = 0
     mtime_ns: int = 0
+    sound_sha256: str | None = None
     error: str | None = None
 
     @property
     def origin(self) -> str:
-        return printable(self.input.path)
+        return self.input.origin
 
     @property
     def id(self) -> str:
         """Content names a source, so a moved or renamed file is the same source."""
         if self.sha256:
-            return make_id("source", self.sha256)
+            return make_id("source", self.sha256, *([self.sound_sha256] if self.sound_sha256 else []))
         return make_id("source", "unreadable", self.input.name)
 
 
@@ -201,11 +203,12 @@ class _Curation:
             self._end(item, item.id, Fail(item.error), retry=True)
             return None
         head = self.heads.get(item.id)
-        if head is not None and self._holds(head):
+        if head is not None and self._holds(head, item):
             moved = head.origin != item.origin or head.name != item.input.name
             if not moved:
                 self._settle(self._result_of(head))
                 return None
+        assert item.input.path is not None
         return Task(
             out=self.out,
             pipeline=self.pipeline,
@@ -216,11 +219,15 @@ class _Curation:
             sha256=item.sha256,
             bytes=item.bytes,
             mtime_ns=item.mtime_ns,
+            sound=item.input.sound,
+            sound_sha256=item.sound_sha256,
+            labels=item.input.labels,
+            facts=item.input.facts,
         )
 
-    def _holds(self, head: Head) -> bool:
+    def _holds(self, head: Head, item: _Hashed) -> bool:
         """Whether a source's last result is what this run would make, in the snapshot and with all its files."""
-        wanted = self.pipeline.keys(head.source)
+        wanted = self.pipeline.keys(head.source, labels_hash(item.input.labels))
         if head.retry or any(wanted.get(stage) != key for stage, key in head.keys.items()):
             return False
         if head.status == "kept" and len(head.keys) < len(wanted):
@@ -283,7 +290,18 @@ class _Curation:
         """End an input that no worker brought to an end."""
         name = item.name if isinstance(item, Task) else item.input.name
         path = item.path if isinstance(item, Task) else item.input.path
-        work = SourceWork(source, name, path, item.origin, item.sha256, item.bytes, folder=self.out)
+        facts = item.facts if isinstance(item, Task) else item.input.facts
+        work = SourceWork(
+            source,
+            name,
+            path or Path(),
+            item.origin,
+            item.sha256,
+            item.bytes,
+            folder=self.out,
+            sound_sha256=item.sound_sha256,
+            source_facts=facts,
+        )
         status = "failed" if isinstance(ended, Fail) else "dropped"
         reasons = ended.reasons if isinstance(ended, Drop) else ()
         error = ended.error if isinstance(ended, Fail) else None
@@ -352,17 +370,22 @@ def _files_present(folder: Path) -> dict[str, int]:
 
 
 def _hash_input(item: Input, known: dict[str, Head]) -> _Hashed:
-    if item.error:
-        return _Hashed(item, error=item.error)
+    if item.error or item.path is None:
+        return _Hashed(item, error=item.error or "it was not fetched")
     try:
         facts = item.path.stat()
-        head = known.get(printable(item.path))
-        if head and (head.bytes, head.mtime_ns) == (facts.st_size, facts.st_mtime_ns):
-            return _Hashed(item, head.sha256 or "", facts.st_size, facts.st_mtime_ns)
-        digest = hashlib.sha256()
-        with item.path.open("rb") as file:
-            while block := file.read(READ_BYTES):
-                digest.update(block)
+        sound = _sha256(item.sound) if item.sound else None
+        head = known.get(item.origin)
+        same = head is not None and (head.bytes, head.mtime_ns) == (facts.st_size, facts.st_mtime_ns)
+        digest = head.sha256 if same and head and head.sha256 else _sha256(item.path)
     except OSError as error:
         return _Hashed(item, error=f"the file cannot be read ({error.strerror})")
-    return _Hashed(item, digest.hexdigest(), facts.st_size, facts.st_mtime_ns)
+    return _Hashed(item, digest, facts.st_size, facts.st_mtime_ns, sound)
+
+
+def _sha256(path: Path) -> str:
+    digest = hashlib.sha256()
+    with path.open("rb") as file:
+        while block := file.read(READ_BYTES):
+            digest.update(block)
+    return digest.hexdigest()

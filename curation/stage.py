@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, ClassVar, Protocol
 if TYPE_CHECKING:
     import pyarrow as pa
 
+    from curation.sources.inputs import Facts, Label
     from manifests.manifest import Manifest
     from media.decode import DecodeReport, Frame
     from media.probe import SourceFacts
@@ -57,6 +58,10 @@ class SourceWork:
         sha256: of the file's bytes, hex.
         bytes: the file's size.
         folder: where the run may write finished files (`clips/` lies in it).
+        sound: the file that holds the sound, when that is another one.
+        sound_sha256: of that file, hex.
+        labels: what a dataset says of it.
+        source_facts: what its site said of it, when it was downloaded.
     """
 
     id: str
@@ -66,6 +71,10 @@ class SourceWork:
     sha256: str
     bytes: int
     folder: Path
+    sound: Path | None = None
+    sound_sha256: str | None = None
+    labels: "tuple[Label, ...]" = ()
+    source_facts: "Facts | None" = None
     tables: "dict[str, pa.Table]" = field(default_factory=dict)
     facts: "SourceFacts | None" = None
     report: "DecodeReport | None" = None

@@ -52,6 +52,7 @@ class Outcome:
     config: str
     key: str
     status: str
+    models: tuple[str, ...] = ()
     reasons: tuple[str, ...] = ()
     error: str | None = None
     attempts: int = 1
@@ -60,6 +61,7 @@ class Outcome:
 
     def __post_init__(self) -> None:
         object.__setattr__(self, "reasons", tuple(self.reasons))
+        object.__setattr__(self, "models", tuple(self.models))
         if self.kind not in ("source", "clip"):
             raise ManifestError(f"An outcome is of a source or a clip, not of a {self.kind}.")
         if self.status not in ("kept", "dropped", "failed"):
@@ -84,7 +86,7 @@ class Outcome:
 
     def row(self) -> dict[str, Any]:
         """Return the outcome as a row for `manifests.schema.table_from_rows`."""
-        return {**vars(self), "reasons": list(self.reasons)}
+        return {**vars(self), "reasons": list(self.reasons), "models": list(self.models)}
 
 
 @dataclass

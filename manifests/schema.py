@@ -9,20 +9,17 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from manifests.errors import ManifestError
+from manifests.measures import MEASURES
+from manifests.measures import described as _field
 from manifests.text import nearest
 
 SCHEMA_VERSION: Final = 1
-PREFIXES: Final = {"source": "s", "shot": "h", "track": "t", "clip": "c", "speech": "p"}
+PREFIXES: Final = {"source": "s", "shot": "h", "track": "t", "clip": "c", "speech": "p", "label": "l"}
 STATUSES: Final = ("kept", "dropped", "failed")
 LANDMARK_STEPS: Final = 16384  # a landmark's unit is the picture's long side / LANDMARK_STEPS
 
 _TEXT, _LONG, _INT, _SHORT = pa.string(), pa.int64(), pa.int32(), pa.int16()
 _REAL, _DOUBLE, _FLAG = pa.float32(), pa.float64(), pa.bool_()
-
-
-def _field(name: str, kind: pa.DataType, about: str, unit: str = "", reason: str = "", null: bool = False) -> pa.Field:
-    notes = {"description": about, "unit": unit, "reason": reason}
-    return pa.field(name, kind, nullable=null, metadata={key: text for key, text in notes.items() if text})
 
 
 def _schema(*fields: pa.Field) -> pa.Schema:
@@ -60,6 +57,16 @@ _CROP = tuple(
     for name, side in (("x0", "left"), ("y0", "top"), ("x1", "right"), ("y1", "bottom"))
 )
 
+_GIVEN = (  # what a dataset says; what is measured here has columns of its own
+    _field("identity", _TEXT, "the person's name in the dataset", null=True),
+    _field("emotion", _TEXT, "basic emotion, neutral or contempt", null=True),
+    _field("compound", _TEXT, "compound emotion", null=True),
+    _field("intensity", _SHORT, "as the dataset counts", null=True),
+    _field("take", _TEXT, "number or name of the take", null=True),
+    _field("view", _TEXT, "camera position", null=True),
+    _field("text", _TEXT, "what is said or shown", null=True),
+)
+
 SCHEMAS: Final[dict[str, pa.Schema]] = {
     "sources": _schema(
         _id("source"),
@@ -67,8 +74,13 @@ SCHEMAS: Final[dict[str, pa.Schema]] = {
         _field("origin", _TEXT, "absolute path or URL, printable"),
         _field("sha256", _TEXT, "hash of the file, null when it could not be read", null=True),
         _field("bytes", _LONG, "size of the file, null when it could not be read", "byte", null=True),
+        _field("sound_sha256", _TEXT, "hash of the file that holds the sound, when that is another one", null=True),
+        _field("title", _TEXT, "title as its site states it", null=True),
         _field("licence", _TEXT, "licence as the source states it", null=True),
         _field("uploader", _TEXT, "who published it", null=True),
+        _field("upload_date", _TEXT, "when it was published, YYYYMMDD", null=True),
+        _field("language", _TEXT, "language as the source states it", null=True),
+        _field("format_id", _TEXT, "which of the site's formats was fetched", null=True),
         _field("retrieved_at", pa.timestamp("us", tz="UTC"), "when it was fetched or first seen", null=True),
         _field("container", _TEXT, "container format", null=True),
         _field("video_codec", _TEXT, "codec of the picture", null=True),
@@ -88,6 +100,21 @@ SCHEMAS: Final[dict[str, pa.Schema]] = {
         _field("audio_channels", _SHORT, "channels of the sound", null=True),
         _field("flags", pa.list_(_TEXT), "what is odd about the file, such as truncated"),
     ),
+    "labels": _schema(
+        _id("label"),
+        _SOURCE,
+        _INDEX,
+        _field("dataset", _TEXT, "who says so"),
+        _field("start_pts", _LONG, "first tick of the span, null for the whole source", "time base", null=True),
+        _field("end_pts", _LONG, "first tick after it", "time base", null=True),
+        _field("time_base_num", _LONG, "numerator of the length of one tick", "s", null=True),
+        _field("time_base_den", _LONG, "denominator of the length of one tick", null=True),
+        *_CROP,
+        _field("crop_width", _INT, "width of the picture that the crop was made for", "px", null=True),
+        _field("crop_height", _INT, "its height", "px", null=True),
+        *_GIVEN,
+    ),
+    "timeline": _schema(_SOURCE, _field("pts", pa.list_(_LONG), "tick of every decoded frame, in order", "time base")),
     "shots": _schema(_id("shot"), _SOURCE, _INDEX, *_SPAN, *_FRAME_SPAN),
     "tracks": _schema(
         _id("track"),
@@ -131,19 +158,24 @@ SCHEMAS: Final[dict[str, pa.Schema]] = {
         _id("clip"),
         _SOURCE,
         _SHOT,
-        _TRACK,
+        _field("track", _TEXT, "id of the face track; null where a given span shows no face", null=True),
         *_SPAN,
         *_FRAME_SPAN,
         _field("frames", _LONG, "source frames in the span", "frame"),
         _field("seconds", _DOUBLE, "length, derived from the span", "s", reason="length"),
         *_CROP,
+        _field("crop_from", _TEXT, "face, dataset, or dataset_scaled: made for a picture of another size", null=True),
         _field("source_width", _INT, "width of the displayed source picture", "px"),
         _field("source_height", _INT, "height of the displayed source picture", "px"),
         _field("faces", _SHORT, "most faces seen at once in 5 % of the frames", "face", reason="faces", null=True),
         _field("face_size", _REAL, "median shorter side of the face box", "px", reason="face_size", null=True),
+        _field("cuts", _SHORT, "shot boundaries inside the span", reason="cuts", null=True),
         _field("face_share", _REAL, "frames that show the face", "0..1", reason="face_share", null=True),
         _field("speech_share", _REAL, "time that is speech", "0..1", reason="speech", null=True),
         _field("longest_pause", _REAL, "longest time without speech", "s", reason="pause", null=True),
+        *MEASURES,
+        _field("dataset", _TEXT, "who gives the labels in the given_ columns", null=True),
+        *(field.with_name(f"given_{field.name}") for field in _GIVEN),
         _field("recipe", _TEXT, "hash of the recipe"),
         _field("status", _TEXT, "kept, dropped or failed"),
         _field("reasons", pa.list_(_TEXT), "every reason that speaks against the clip"),
@@ -159,6 +191,7 @@ SCHEMAS: Final[dict[str, pa.Schema]] = {
         _field("stage", _TEXT, "name of the stage"),
         _field("version", _INT, "version of the stage"),
         _field("config", _TEXT, "hash of the stage's settings"),
+        _field("models", pa.list_(_TEXT), "name@sha256 of the weights that the result depends on"),
         _field("key", _TEXT, "key under which the result was committed"),
         _field("status", _TEXT, "kept, dropped or failed"),
         _field("reasons", pa.list_(_TEXT), "why the item was dropped"),
@@ -169,8 +202,8 @@ SCHEMAS: Final[dict[str, pa.Schema]] = {
     ),
 }
 TABLES: Final = tuple(SCHEMAS)
-# Every table but `frames`, which stays one file per source.
-SNAPSHOT_TABLES: Final = ("sources", "shots", "tracks", "speech", "clips", "outcomes")
+# Every table but `frames` (one file per source) and what only stages read (`timeline`).
+SNAPSHOT_TABLES: Final = ("sources", "labels", "shots", "tracks", "speech", "clips", "outcomes")
 
 
 def schema(table: str) -> pa.Schema:

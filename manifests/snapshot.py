@@ -23,7 +23,7 @@ if TYPE_CHECKING:
 
 MANIFEST: Final = "manifest.json"
 SCRATCH: Final = ".tmp-snapshot"
-_SORTED: Final = ("sources", "shots", "tracks", "speech", "clips")
+_SORTED: Final = ("sources", "labels", "shots", "tracks", "speech", "clips")
 
 
 @dataclass
@@ -56,7 +56,7 @@ def state_of(store: "Store", heads: Mapping[str, "Head"], recipe: Mapping[str, A
             entry = part.tables[table]
             if table == "frames":
                 plan.frames[source] = (part.path(table), entry)
-            else:
+            elif table in plan.files:
                 plan.files[table].append((part.path(table), entry))
                 plan.rows[table] += entry.rows
     plan.state, plan.stages = digest.hexdigest(), _merged_order(list(orders))

@@ -21,7 +21,14 @@ COMMIT: Final = "commit.json"
 SOURCE_ID: Final = re.compile(r"^s_[0-9a-f]{16}$")
 _STAGE: Final = re.compile(r"^[a-z][a-z0-9_-]{0,63}$")
 _KEY: Final = re.compile(r"^[A-Za-z0-9][A-Za-z0-9_-]{0,127}$")
-_PREFIX_OF: Final = {"sources": "source", "shots": "shot", "tracks": "track", "speech": "speech", "clips": "clip"}
+_PREFIX_OF: Final = {
+    "sources": "source",
+    "labels": "label",
+    "shots": "shot",
+    "tracks": "track",
+    "speech": "speech",
+    "clips": "clip",
+}
 
 
 @dataclass(frozen=True)

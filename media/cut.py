@@ -70,7 +70,14 @@ class _UnsureError(Exception):
     """Decoding from inside the file gave time stamps that had to be repaired: decode from its start instead."""
 
 
-def cut(source: Path, target: Path, start_pts: int, end_pts: int, options: CutOptions | None = None) -> CutReport:
+def cut(
+    source: Path,
+    target: Path,
+    start_pts: int,
+    end_pts: int,
+    options: CutOptions | None = None,
+    sound: Path | None = None,
+) -> CutReport:
     """Write the span [start_pts, end_pts) of a source as an MP4 clip (H.264, AAC).
 
     The clip has exactly the source's pictures with start_pts <= pts < end_pts, each at (pts - start_pts), and the sound
@@ -82,6 +89,7 @@ def cut(source: Path, target: Path, start_pts: int, end_pts: int, options: CutOp
         target: written aside, flushed to disk and renamed: whole or not at all.
         start_pts, end_pts: in the time base of the source's video stream.
         options: how to write it.
+        sound: the file that holds the sound when that is another one; both begin at the zero of their clocks.
 
     Returns:
         What was written; the bytes depend on the arguments only.
@@ -100,7 +108,7 @@ def cut(source: Path, target: Path, start_pts: int, end_pts: int, options: CutOp
     os.close(handle)
     aside = Path(name)
     try:
-        report = _written(source, aside, start_pts, end_pts, options)
+        report = _written(source, sound or source, aside, start_pts, end_pts, options)
         _publish(aside, target)
         return report
     finally:
@@ -131,7 +139,7 @@ def nearest_frames(frames: Iterator[Frame], start_pts: int, end_pts: int, fps: F
         yield here
 
 
-def _written(source: Path, aside: Path, start_pts: int, end_pts: int, options: CutOptions) -> CutReport:
+def _written(source: Path, heard: Path, aside: Path, start_pts: int, end_pts: int, options: CutOptions) -> CutReport:
     """Write the clip into `aside`; if a seek turns out unsure, once more from the start of the file."""
     from av import FFmpegError
 
@@ -139,7 +147,7 @@ def _written(source: Path, aside: Path, start_pts: int, end_pts: int, options: C
     for seek in (True, False):
         with Decoder(source, start_pts=start_pts if seek else None) as decoder:
             try:
-                return _encoded(source, decoder, aside, start_pts, end_pts, options, decoded)
+                return _encoded(heard, decoder, aside, start_pts, end_pts, options, decoded)
             except _UnsureError:
                 decoded += decoder.decoded
             except (FFmpegError, OSError) as error:
@@ -150,7 +158,7 @@ def _written(source: Path, aside: Path, start_pts: int, end_pts: int, options: C
 
 
 def _encoded(
-    source: Path, decoder: Decoder, aside: Path, start_pts: int, end_pts: int, options: CutOptions, decoded: int
+    sounding: Path, decoder: Decoder, aside: Path, start_pts: int, end_pts: int, options: CutOptions, decoded: int
 ) -> CutReport:
     frames = _sure(decoder, frames_of(decoder, start_pts, end_pts))
     first = next(frames, None)
@@ -158,7 +166,7 @@ def _encoded(
         raise MediaError("The span holds no picture of the source: check its start and end.")
     base = decoder.time_base
     seconds = (end_pts - start_pts) * base
-    sound = _audio_shape(source) if options.audio else None
+    sound = _audio_shape(sounding) if options.audio else None
     preparer = Preparer(options.crop, options.size)
     picture = preparer.prepare(first)
     shape = _video_shape(decoder, first, picture.width, picture.height, seconds, options)
@@ -168,7 +176,7 @@ def _encoded(
         if sound is not None:
             begin = nearest(start_pts * base * sound.rate)
             count = nearest(seconds * sound.rate)
-            heard = writer.add_sound(samples(source, sound.rate, sound.channels, begin, begin + count))
+            heard = writer.add_sound(samples(sounding, sound.rate, sound.channels, begin, begin + count))
         _add_pictures(writer, preparer, _again(first, frames), start_pts, end_pts, base, options)
         writer.finish()
     finally:

@@ -2,30 +2,10 @@
 
 import os
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
 from pathlib import Path
 
 from curation.errors import CurationError
-
-
-@dataclass(frozen=True)
-class Input:
-    """One thing to curate.
-
-    Args:
-        path: the file, absolute.
-        name: relative to the SOURCE argument, printable (bytes that are no text are escaped).
-        error: why it cannot even be read, or None.
-    """
-
-    path: Path
-    name: str
-    error: str | None = None
-
-
-def printable(path: str | os.PathLike[str]) -> str:
-    """A path as text that any table and terminal can hold: undecodable bytes become backslash escapes."""
-    return os.fsencode(path).decode("utf-8", "backslashreplace")
+from curation.sources.inputs import Input, printable
 
 
 def list_inputs(sources: Sequence[Path], out: Path) -> list[Input]:
@@ -36,15 +16,15 @@ def list_inputs(sources: Sequence[Path], out: Path) -> list[Input]:
     Raises:
         CurationError: a source does not exist.
     """
-    inputs: dict[Path, Input] = {}
+    inputs: dict[str, Input] = {}
     for source in sources:
         if not os.path.lexists(source):
             raise CurationError(f"there is no file or folder {printable(source)!r}: check the SOURCE argument")
         root = source.absolute()
         found = _walk(root, root, out.resolve()) if root.is_dir() else iter([Input(root, printable(root.name))])
         for item in found:
-            inputs.setdefault(item.path, item)
-    return sorted(inputs.values(), key=lambda item: (item.name, os.fsencode(item.path)))
+            inputs.setdefault(item.origin, item)
+    return sorted(inputs.values(), key=lambda item: (item.name, item.origin))
 
 
 def _walk(folder: Path, root: Path, out: Path) -> Iterator[Input]:

@@ -53,7 +53,9 @@ class Export(Stage):
         from media.cut import cut
 
         file = clip_file(row["id"])
-        report = cut(work.path, work.folder / file, row["start_pts"], row["end_pts"], self._options(row))
+        report = cut(
+            work.path, work.folder / file, row["start_pts"], row["end_pts"], self._options(row), sound=work.sound
+        )
         work.frames_decoded += report.frames_decoded
         row.update(file=file, file_sha256=report.sha256, file_bytes=report.bytes, audio_priming=report.audio_priming)
 

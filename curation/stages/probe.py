@@ -1,5 +1,6 @@
 """Stream facts of a source, and what the one decode found out about its frames."""
 
+import dataclasses
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import Any, ClassVar
@@ -35,19 +36,23 @@ class Probe(PixelStage):
         return None
 
     def consumer(self, work: SourceWork) -> FrameConsumer:
-        """Counts nothing itself: the decode's report says it all."""
+        """Notes the time of every frame; the decode's report says the rest."""
         return _SourceRow(work)
 
 
 class _SourceRow:
     def __init__(self, work: SourceWork) -> None:
         self.work = work
+        self.pts: list[int] = []
 
     def see(self, frame: Any) -> None:
-        """Nothing to do: the report counts."""
+        self.pts.append(frame.pts)
 
     def finish(self, report: Any) -> Tables:
-        return {"sources": source_row(self.work, report)}
+        from manifests.schema import table_from_rows
+
+        timeline = table_from_rows("timeline", [{"source": self.work.id, "pts": self.pts}])
+        return {"sources": source_row(self.work, report), "timeline": timeline}
 
 
 def source_row(work: SourceWork, report: Any = None) -> Any:
@@ -62,7 +67,10 @@ def source_row(work: SourceWork, report: Any = None) -> Any:
         "bytes": work.bytes,
         "retrieved_at": datetime.now(UTC),
         "flags": [],
+        "sound_sha256": work.sound_sha256,
     }
+    if work.source_facts is not None:
+        row.update(dataclasses.asdict(work.source_facts))
     facts = work.facts
     if facts is not None:
         row["container"] = facts.container

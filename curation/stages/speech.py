@@ -32,7 +32,7 @@ class Speech(Stage):
         from manifests.schema import make_id, table_from_rows
         from media.audio import RATE, chunks
 
-        turns = _model(self.threshold).turns(chunks(work.path))
+        turns = _model(self.threshold).turns(chunks(work.sound or work.path))
         rows = [
             {
                 "id": make_id("speech", work.id, turn.start),

@@ -6,7 +6,8 @@ from pathlib import Path
 import pytest
 
 from curation.errors import CurationError
-from curation.sources.folder import list_inputs, printable
+from curation.sources.folder import list_inputs
+from curation.sources.inputs import printable
 
 HOSTILE = ['quote".mp4', "new\nline.mp4", "..mp4", "emoji 🎬.mp4", "-rf.mp4", "a%d.mp4", "concat:a|b.mp4", "$(x).mp4"]
 
