@@ -5,10 +5,12 @@ SHELL := /bin/bash
 .DEFAULT_GOAL := help
 
 VENV ?= .venv
-PYTHON ?= $(shell for p in python3.11 python3.12 python3.13 python3; do command -v $$p >/dev/null && $$p -c 'import sys; sys.exit(sys.version_info < (3, 11))' 2>/dev/null && echo $$p && break; done)
+# The active environment's own python first: it may hold the user's CUDA build of PyTorch.
+PYTHON ?= $(shell for p in $${VIRTUAL_ENV:+python3} $${CONDA_PREFIX:+python3} python3.11 python3.12 python3.13 python3; do command -v $$p >/dev/null && $$p -c 'import sys; sys.exit(sys.version_info < (3, 11))' 2>/dev/null && echo $$p && break; done)
 BIN := $(VENV)/bin
 MOEE := $(BIN)/moee
 CORES ?= $(shell nproc 2>/dev/null || echo 2)
+MODELS := blazeface-full blazeface-short face-mesh silero-vad
 STAMP = $(VENV)/.ready-$(shell cat requirements/cpu.lock pyproject.toml perception/weights.toml requirements/setup.sh | sha256sum | cut -c1-16)
 export OMP_NUM_THREADS ?= 1
 
@@ -18,10 +20,11 @@ help:  ## this list
 	@grep -hE '^[a-z]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 12
 
 setup: $(STAMP)  ## system packages, a virtual environment, models: only what is missing
+	@$(MOEE) models fetch $(MODELS) >/dev/null  # they lie in the user's cache, which may have been emptied
 
 # The stamp is made last and is named by what it was made from, so a set-up that was cut off is done again.
 $(STAMP):
-	@PYTHON="$(PYTHON)" VENV="$(VENV)" bash requirements/setup.sh
+	@PYTHON="$(PYTHON)" VENV="$(VENV)" MODELS="$(MODELS)" bash requirements/setup.sh
 	@rm -f $(VENV)/.ready-*
 	@touch $@
 
@@ -31,11 +34,13 @@ demo: setup  ## the whole story on the embedded sample
 	run moee sample demo/raw
 	allow=1 run moee curate demo/raw --out demo/dataset  # 1: the sample's bad files failed, as they must
 	run moee manifest validate demo/dataset
+	python -c "import manifests; assert len(manifests.open('demo/dataset').clips) >= 15, 'the demo kept too few clips'"
 	run moee manifest show demo/dataset
+	run moee manifest report demo/dataset
 	echo
 	printf '%-12s %s\n' \
 	    'raw videos' demo/raw 'their truth' demo/raw/truth.parquet \
-	    'clips' demo/dataset/clips 'clip table' demo/dataset/clips.parquet 'all tables' 'demo/dataset/*.parquet' \
+	    'report' demo/dataset/report.html 'clips' demo/dataset/clips 'clip table' demo/dataset/clips.parquet 'all tables' 'demo/dataset/*.parquet' \
 	    'use it' "python -c \"import manifests; print(manifests.open('demo/dataset').clips)\""
 
 test: setup  ## the test suite (minutes)
@@ -47,7 +52,19 @@ check: setup  ## ruff, mypy, import-linter
 	$(BIN)/mypy
 	$(BIN)/lint-imports
 
-proofs: setup  ## slow proofs with their tables: exactness, resumption, truth, real clips
+# A browser for the proofs of the report; without one they are skipped and say so.
+.PHONY: browser
+browser:
+	@if ! command -v chromium >/dev/null; then
+	    if [ "$$(id -u)" = 0 ]; then
+	        echo "installing chromium for the report's proofs"
+	        apt-get update >/dev/null && DEBIAN_FRONTEND=noninteractive apt-get install -y --no-install-recommends chromium >/dev/null
+	    else
+	        echo "the report's proofs are skipped without a browser: sudo apt-get install chromium"
+	    fi
+	fi
+
+proofs: setup browser  ## slow proofs with their tables: exactness, resumption, truth, real clips
 	@$(BIN)/python -m pytest -n $(CORES) --dist loadfile -m proof
 
 perf: setup  ## measured ratios: share of the decode and perception ceiling

@@ -1,6 +1,7 @@
 """The front door: `moee ...` mounts each room's commands and turns errors into one sentence."""
 
 import importlib
+import io
 import sys
 from typing import Any
 
@@ -13,6 +14,7 @@ COMMANDS = {  # name -> module and attribute; a room is imported when its comman
     "models": ("perception.cli", "app"),
     "doctor": ("moee_doctor", "doctor"),
 }
+WINGS = {"manifest": {"report": ("curation.report.cli", "report")}}  # commands of a group that lie on a higher floor
 
 
 class _Rooms(typer.core.TyperGroup):
@@ -24,15 +26,23 @@ class _Rooms(typer.core.TyperGroup):
     def get_command(self, ctx: Any, cmd_name: str) -> Any:
         if cmd_name not in COMMANDS:
             return None
-        module, attribute = COMMANDS[cmd_name]
-        target = getattr(importlib.import_module(module), attribute)
-        if not isinstance(target, typer.Typer):
-            app = typer.Typer(add_completion=False, rich_markup_mode=None)
-            app.command(cmd_name)(target)
-            target = app
-        command = typer.main.get_command(target)
-        command.name = cmd_name
+        command = _mounted(cmd_name, COMMANDS[cmd_name])
+        for name, place in WINGS.get(cmd_name, {}).items():
+            command.add_command(_mounted(name, place), name)
         return command
+
+
+def _mounted(name: str, place: tuple[str, str]) -> Any:
+    """A room's command or group of commands, under its name."""
+    module, attribute = place
+    target = getattr(importlib.import_module(module), attribute)
+    if not isinstance(target, typer.Typer):
+        app = typer.Typer(add_completion=False, rich_markup_mode=None)
+        app.command(name)(target)
+        target = app
+    command = typer.main.get_command(target)
+    command.name = name
+    return command
 
 
 app = typer.Typer(cls=_Rooms, no_args_is_help=True, add_completion=False, rich_markup_mode=None)
@@ -49,6 +59,9 @@ def _front_door() -> None:
 
 def main() -> None:
     """Run the command line; exits with 0, 1, 2, or 130 when interrupted."""
+    for stream in (sys.stdout, sys.stderr):  # a name that the terminal cannot show must not end a run
+        if isinstance(stream, io.TextIOWrapper):
+            stream.reconfigure(errors="backslashreplace")
     arguments = [argument for argument in sys.argv[1:] if argument != "--debug"]
     try:
         typer.main.get_command(app)(arguments, prog_name="moee")

@@ -51,6 +51,7 @@ CODECS = (
 )
 
 
+NEEDED = ("blazeface-full", "blazeface-short", "face-mesh", "silero-vad")  # what the default recipe cannot do without
 PARTS = {  # what each extra of the package adds
     "curation": "making datasets",
     "audio": "speech detection",
@@ -175,4 +176,5 @@ def _models() -> Iterator[Finding]:
     for entry in weights.entries():
         where = weights.find(entry.name) if weights.available(entry.name) else None
         how = f"{entry.without}: moee models fetch {entry.name}"
-        yield Finding("models", entry.name, where is not None, str(where or ""), how)
+        needed = entry.name in NEEDED and not (entry.name == "face-mesh" and weights.available("face-landmarker"))
+        yield Finding("models", entry.name, where is not None, str(where or ""), how, needed)

@@ -1,6 +1,8 @@
 """One source through all stages: what is committed is loaded, what is stale is made, in at most one decode."""
 
 import dataclasses
+import errno
+import os
 import time
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -18,6 +20,18 @@ from manifests.store import Head, Store
 
 if TYPE_CHECKING:
     import pyarrow as pa
+
+# A disk or a network share that answers so may answer otherwise tomorrow.
+UNREADABLE = (
+    errno.EIO,
+    errno.ESTALE,
+    errno.EACCES,
+    errno.EPERM,
+    errno.ENOENT,
+    errno.EMFILE,
+    errno.ENFILE,
+    errno.ENOMEM,
+)
 
 
 @dataclass(frozen=True)
@@ -54,6 +68,49 @@ class Task:
             source_facts=self.facts,
         )
 
+    def head(
+        self,
+        keys: dict[str, str],
+        status: str,
+        *,
+        reasons: tuple[str, ...] = (),
+        error: str | None = None,
+        retry: bool = False,
+    ) -> Head:
+        """What is current for the source."""
+        return Head(
+            source=self.id,
+            name=self.name,
+            origin=self.origin,
+            sha256=self.sha256 or None,
+            bytes=self.bytes,
+            mtime_ns=self.mtime_ns,
+            keys=keys,
+            status=status,
+            reasons=reasons,
+            error=error,
+            retry=retry,
+        )
+
+    def check_unchanged(self, error: Exception | None = None) -> None:
+        """Tell a fault of the file's content from one of its place.
+
+        Raises:
+            SourceUnavailableError: the file is gone, cannot be read just now, or is another one than was hashed.
+        """
+        try:
+            facts = self.path.stat()
+        except OSError as reason:
+            raise SourceUnavailableError(f"the file went away during the run ({reason.strerror})") from reason
+        if (facts.st_size, facts.st_mtime_ns) != (self.bytes, self.mtime_ns):
+            raise SourceUnavailableError("the file changed during the run")
+        if error is not None and isinstance(error.__cause__, OSError) and error.__cause__.errno in UNREADABLE:
+            raise SourceUnavailableError(f"the file cannot be read just now ({os.strerror(error.__cause__.errno)})")
+
+
+class SourceUnavailableError(Exception):
+    """Nothing is wrong with the source's content: it is tried again in the next run, and nothing is recorded of it."""
+
 
 @dataclass
 class Done:
@@ -64,7 +121,6 @@ class Done:
         reasons: codes, when dropped: all that any of its candidates or the source itself met.
         error: one sentence, when failed.
         clips: kept clips.
-        candidates: measured clips, kept or not.
         failed_clips: kept clips whose file could not be made.
         flags: what is odd about the file, such as truncated.
         frames: frames of the source, 0 when unknown.
@@ -78,7 +134,6 @@ class Done:
     reasons: tuple[str, ...] = ()
     error: str | None = None
     clips: int = 0
-    candidates: int = 0
     failed_clips: int = 0
     flags: tuple[str, ...] = ()
     frames: int = 0
@@ -106,21 +161,9 @@ class _Run:
         self.reached["input"] = self.keys["input"]
         ended = self._pixels() or self._tables()
         self._settle(ended)
-        head = Head(
-            source=self.task.id,
-            name=self.task.name,
-            origin=self.task.origin,
-            sha256=self.task.sha256,
-            bytes=self.task.bytes,
-            mtime_ns=self.task.mtime_ns,
-            keys=self.reached,
-            status=self.done.status,
-            reasons=self.done.reasons,
-            error=self.done.error,
-            retry=False,
-        )
-        self.store.write_head(head)
-        return self.done
+        done = self.done
+        self.store.write_head(self.task.head(self.reached, done.status, reasons=done.reasons, error=done.error))
+        return done
 
     # -- the shared decode ------------------------------------------------------------------------
 
@@ -157,6 +200,7 @@ class _Run:
         try:
             report = feed(self.task.path, [*(consumer for _, consumer in consumers), progress])
         except MediaError as error:
+            self.task.check_unchanged(error)
             return self._fail_decode(stale[0], str(error), time.monotonic() - started)
         self.done.analysed = report.frames
         if not report.frames:
@@ -196,6 +240,7 @@ class _Run:
             try:
                 ended = stage.run(self.work)
             except MediaError as error:
+                self.task.check_unchanged(error)
                 ended = Fail(str(error))
             new = {name: table for name, table in self.work.tables.items() if before.get(name) is not table}
             self.done.exported += self.work.frames_decoded
@@ -234,6 +279,8 @@ class _Run:
     def _commit(
         self, stage: Stage, ended: Drop | Fail | None, seconds: float, frames: int, tables: dict[str, Any]
     ) -> None:
+        if isinstance(ended, Fail) or self.work.clip_errors:
+            self.task.check_unchanged()
         key = self.keys[stage.name]
         base = source_outcome(stage, key, self.work.id, ended, seconds, frames)
         outcomes = [base]
@@ -274,7 +321,6 @@ class _Run:
             done.status, done.reasons = "dropped", ended.reasons
             return
         rows = self.work.tables["clips"].select(["id", "status", "reasons"]).to_pylist()
-        done.candidates = len(rows)
         done.clips = sum(row["status"] == "kept" for row in rows)
         failed = [row for row in rows if row["status"] == "failed"]
         done.failed_clips = len(failed)

@@ -15,14 +15,16 @@ from curation.stages.faces import Faces
 from curation.stages.input import Input
 from curation.stages.labels import Labels
 from curation.stages.probe import Probe
+from curation.stages.quality import Quality
 from curation.stages.select import Select
 from curation.stages.shots import Shots
+from curation.stages.sound import Sound
 from curation.stages.speech import Speech
 
 if TYPE_CHECKING:
     from manifests.recipe import Recipe
 
-CONFIGURABLE: tuple[type[Stage], ...] = (Shots, Faces, Speech, Clips)
+CONFIGURABLE: tuple[type[Stage], ...] = (Shots, Faces, Quality, Speech, Sound, Clips)
 
 
 @dataclass(frozen=True)
@@ -82,8 +84,8 @@ def build(recipe: "Recipe") -> Pipeline:
     for section in recipe.stages:
         if section not in names:
             raise CurationError(f"recipe {recipe.name!r}: no stage is called {section!r}{_nearest(section, names)}")
-    shots, faces, speech, clips = (_configure(stage, recipe) for stage in CONFIGURABLE)
-    assert isinstance(shots, Shots) and isinstance(faces, Faces)
+    shots, faces, quality, speech, sound, clips = (_configure(stage, recipe) for stage in CONFIGURABLE)
+    assert isinstance(shots, Shots) and isinstance(faces, Faces) and isinstance(quality, Quality)
     thresholds = {column: bound.model_dump() for column, bound in recipe.select.items()}
     wanted = recipe.export
     export = Export(
@@ -94,7 +96,7 @@ def build(recipe: "Recipe") -> Pipeline:
         preset=wanted.preset,
     )
     select = Select(thresholds=thresholds, recipe=recipe.hash)
-    return Pipeline(Input(), (Probe(), shots, faces), (Labels(), speech, clips, select, export))
+    return Pipeline(Input(), (Probe(), shots, faces, quality), (Labels(), speech, sound, clips, select, export))
 
 
 def _configure(stage: type[Stage], recipe: "Recipe") -> Stage:

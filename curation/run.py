@@ -1,38 +1,45 @@
-"""The whole run: list inputs, skip what is done, curate the rest on an engine, write the snapshot."""
+"""The whole run: inputs, what is done already, the rest on an engine, the snapshot."""
 
 import errno
-import hashlib
 import os
 import time
 from collections.abc import Iterable, Sequence
-from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Protocol
+from typing import TYPE_CHECKING, Protocol
 
+from curation.before import Before
+from curation.contents import Content, Contents
 from curation.engines.local import Finished, LocalEngine
 from curation.errors import CurationError
-from curation.one_source import Done, Task, commit_input, curate_source
+from curation.one_source import Done, SourceUnavailableError, Task, commit_input, curate_source
 from curation.pipeline import Pipeline, build
 from curation.sources.inputs import Input, printable
-from curation.stage import Drop, Fail, SourceWork
+from curation.stage import Drop, Fail
 from curation.stages.labels import labels_hash
 from manifests.errors import ManifestError
 from manifests.files import exclusive
 from manifests.recipe import Recipe
-from manifests.schema import make_id
 from manifests.store import Head, Store
 from perception.errors import PerceptionError
 
-READ_BYTES = 1 << 20
+if TYPE_CHECKING:
+    from curation.download import Settings
+
 FULL = (errno.ENOSPC, errno.EDQUOT)
 
 
 class Watcher(Protocol):
     """Whoever shows a run's progress."""
 
-    def listed(self, inputs: int) -> None:
-        """So many inputs were found."""
+    def note(self, text: str) -> None:
+        """Something that the user should know, in one sentence."""
+
+    def fetching(self, done: int, urls: int) -> None:
+        """So many URLs have been settled."""
+
+    def reading(self, done: int, inputs: int) -> None:
+        """So many inputs have been read (hashed)."""
 
     def begin(self, weights: Sequence[int], settled: int) -> None:
         """Work starts on sources of these sizes in bytes; `settled` inputs need none."""
@@ -71,20 +78,36 @@ class Result:
 
 @dataclass
 class RunReport:
-    """A finished run over its inputs, in order of name."""
+    """A finished run over its inputs, in order of name.
+
+    Args:
+        source_frames: frames of all sources of the run.
+        analysed_frames: frames that the analysis decoded in this run.
+        analysed_of: frames of the sources that it analysed in this run.
+        exported_frames: frames decoded for exports in this run.
+        worked: sources that a worker brought up to date.
+        models: weights that the face tracks depend on.
+    """
 
     out: Path
     results: list[Result] = field(default_factory=list)
     source_frames: int = 0
     analysed_frames: int = 0
+    analysed_of: int = 0
     exported_frames: int = 0
     worked: int = 0
     seconds: float = 0.0
     stage_seconds: dict[str, float] = field(default_factory=dict)
+    models: tuple[str, ...] = ()
 
     def count(self, status: str) -> int:
         """Inputs that ended so."""
         return sum(result.status == status for result in self.results)
+
+    @property
+    def ratio(self) -> float | None:
+        """Frames that the analysis decoded over the frames of the sources that it analysed; None for no analysis."""
+        return self.analysed_frames / self.analysed_of if self.analysed_of else None
 
     @property
     def has_failures(self) -> bool:
@@ -92,35 +115,29 @@ class RunReport:
         return any(result.status == "failed" or result.failed_clips for result in self.results)
 
 
-@dataclass(frozen=True)
-class _Hashed:
-    """An input with its content known."""
-
-    input: Input
-    sha256: str = ""
-    bytes: int = 0
-    mtime_ns: int = 0
-    sound_sha256: str | None = None
-    error: str | None = None
-
-    @property
-    def origin(self) -> str:
-        return self.input.origin
-
-    @property
-    def id(self) -> str:
-        """Content names a source, so a moved or renamed file is the same source."""
-        if self.sha256:
-            return make_id("source", self.sha256, *([self.sound_sha256] if self.sound_sha256 else []))
-        return make_id("source", "unreadable", self.input.name)
-
-
-def curate(inputs: Sequence[Input], out: Path, recipe: Recipe, *, workers: int, watcher: Watcher) -> RunReport:
+def curate(
+    inputs: Sequence[Input],
+    out: Path,
+    recipe: Recipe,
+    *,
+    workers: int,
+    watcher: Watcher,
+    fetch: "Settings | None" = None,
+) -> RunReport:
     """Curate the inputs into the folder `out`; running it again resumes.
 
+    Args:
+        inputs: files, and URLs, which are fetched first.
+        out: the manifest's folder, made if missing.
+        recipe: settings, thresholds, form of the export.
+        workers: processes.
+        watcher: is told of the progress.
+        fetch: how to ask for URLs; None for the default way.
+
     Raises:
-        CurationError: the folder cannot be written, or the disk is full.
+        CurationError: the folder cannot be written, the disk is full, or the folder holds what this run would spoil.
         manifests.errors.ManifestError: another run is writing the folder.
+        PerceptionError: a model is missing.
     """
     started = time.monotonic()
     pipeline = build(recipe)
@@ -130,9 +147,19 @@ def curate(inputs: Sequence[Input], out: Path, recipe: Recipe, *, workers: int, 
     except OSError as error:
         raise CurationError(f"the folder {printable(out)!r} cannot be written ({error.strerror})") from None
     with exclusive(out):
-        report = _Curation(out, recipe, pipeline, workers, watcher).run(inputs)
+        run = _Curation(out, recipe, pipeline, workers, watcher)
+        report = run.run(_fetched(inputs, out, fetch, watcher))
     report.seconds = time.monotonic() - started
     return report
+
+
+def _fetched(inputs: Sequence[Input], out: Path, fetch: "Settings | None", watcher: Watcher) -> Sequence[Input]:
+    if all(item.url is None for item in inputs):
+        return inputs
+    from curation.download import Settings
+    from curation.fetched import fetch_inputs
+
+    return fetch_inputs(inputs, out, fetch or Settings(), watcher.fetching)
 
 
 class _Curation:
@@ -145,28 +172,28 @@ class _Curation:
         self.store = Store(out)
         self.heads = self.store.heads()
         self.report = RunReport(out)
-        self.before = _Before.read(out)
+        self.before = Before.read(out)
         self.present = _files_present(out / "clips")
 
     def run(self, inputs: Sequence[Input]) -> RunReport:
-        self.watcher.listed(len(inputs))
+        self._check_models()
         self._sweep()
-        hashed = self._hash(inputs)
-        unique: dict[str, _Hashed] = {}
-        for item in hashed:
-            if item.id in unique:
-                self._duplicate(item)
-            else:
-                unique[item.id] = item
-        self._forget_replaced(hashed)
-        tasks = [task for item in unique.values() if (task := self._task(item)) is not None]
+        total = len(inputs)
+        contents = Contents(self.out).of(inputs, self.workers, lambda done: self.watcher.reading(done, total))
+        sources: dict[str, Content] = {}  # id -> the first input with that content
+        duplicates = [item for item in contents if sources.setdefault(item.id, item) is not item]
+        self._refuse_mixture(sources)
+        self._forget_replaced(sources, duplicates)
+        for item in duplicates:
+            self._end(item, item.duplicate_id, Drop(("duplicate",)), retry=False)
+        tasks = [task for item in sources.values() if (task := self._task(item)) is not None]
         tasks.sort(key=lambda task: (-task.bytes, task.id))  # the largest first, so that no worker idles at the end
         self.watcher.begin([task.bytes for task in tasks], len(self.report.results))
         self._work(tasks)
         self.store.snapshot(self.recipe.resolved())
         self.store.collect_garbage()
-        self.report.results.sort(key=lambda result: result.name)
-        self.report.source_frames = self._frames(unique.values())
+        self.report.results.sort(key=lambda result: (result.name, result.id))
+        self.report.source_frames = self._frames(sources)
         return self.report
 
     def _sweep(self) -> None:
@@ -176,38 +203,64 @@ class _Curation:
         for file in (self.out / "clips").glob(UNFINISHED):
             file.unlink()
 
-    # -- inputs -----------------------------------------------------------------------------------
+    # -- what this run may not spoil --------------------------------------------------------------
 
-    def _hash(self, inputs: Sequence[Input]) -> list[_Hashed]:
-        known = {head.origin: head for head in self.heads.values() if head.sha256}
-        with ThreadPoolExecutor(max_workers=max(1, self.workers)) as pool:
-            return list(pool.map(lambda item: _hash_input(item, known), inputs))
+    def _check_models(self) -> None:
+        """Say which landmark model is used; better results are not replaced because a folder is missing."""
+        from perception.landmarks import BUNDLE, MESH
 
-    def _forget_replaced(self, hashed: Sequence[_Hashed]) -> None:
-        """A file whose content changed is another source: the one that lay there before is gone."""
-        now = {item.origin: item.id for item in hashed}
+        (faces,) = [stage for stage in self.pipeline.pixel if stage.name == "faces"]
+        self.report.models = faces.models()
+        names = {model.split("@")[0] for model in self.report.models}
+        if MESH not in names:
+            return
+        if any(model.startswith(f"{BUNDLE}@") for model in self.before.models):
+            raise CurationError(
+                f"this folder was made with the model {BUNDLE}, which is missing now: set MOEE_WEIGHTS, run "
+                f"`moee models fetch {BUNDLE}`, or use another --out"
+            )
+        self.watcher.note(f"{BUNDLE} is not here: landmarks come from {MESH}, without blendshapes (see moee doctor)")
+
+    def _refuse_mixture(self, sources: dict[str, Content]) -> None:
+        """One manifest has one recipe: sources that are not given again would keep the old one."""
+        if self.before.recipe is None:
+            return
+        before = Recipe.model_validate(self.before.recipe)
+        places = {item.input.origin for item in sources.values()}
+        others = [head for head in self.heads.values() if head.source not in sources and head.origin not in places]
+        if before.hash == self.recipe.hash:
+            return
+        if others:
+            raise CurationError(
+                f"this folder holds {len(others)} other sources curated with the recipe {before.name!r}: give all "
+                "sources again, or use another --out"
+            )
+        # Exports replace files under their names: until the new snapshot, the folder must not open with the old one.
+        (self.out / "manifest.json").unlink(missing_ok=True)
+
+    def _forget_replaced(self, sources: dict[str, Content], duplicates: Sequence[Content]) -> None:
+        """What lay in the place of an input before is gone, when it is another source now."""
+        now = {item.input.origin: item.id for item in sources.values()}
+        now |= {item.input.origin: item.duplicate_id for item in duplicates}
         for head in list(self.heads.values()):
-            duplicate = make_id("source", "duplicate", head.sha256 or "", head.name)
-            if head.origin in now and now[head.origin] != head.source and head.source != duplicate:
+            if now.get(head.origin, head.source) != head.source:
                 self.store.remove_head(head.source)
                 del self.heads[head.source]
 
-    def _duplicate(self, item: _Hashed) -> None:
-        """The same bytes twice are one source; the second file is dropped by name."""
-        source = make_id("source", "duplicate", item.sha256, item.input.name)
-        self._end(item, source, Drop(("duplicate",)), retry=False)
+    # -- inputs -----------------------------------------------------------------------------------
 
-    def _task(self, item: _Hashed) -> Task | None:
+    def _task(self, item: Content) -> Task | None:
         """The work that an input still needs, or None when it is settled at once."""
+        if item.input.refused:
+            self._end(item, item.id, Drop((item.input.refused,)), retry=False)
+            return None
         if item.error:
             self._end(item, item.id, Fail(item.error), retry=True)
             return None
         head = self.heads.get(item.id)
         if head is not None and self._holds(head, item):
-            moved = head.origin != item.origin or head.name != item.input.name
-            if not moved:
-                self._settle(self._result_of(head))
-                return None
+            self._settle(self._result_of(head))
+            return None
         assert item.input.path is not None
         return Task(
             out=self.out,
@@ -215,7 +268,7 @@ class _Curation:
             id=item.id,
             name=item.input.name,
             path=item.input.path,
-            origin=item.origin,
+            origin=item.input.origin,
             sha256=item.sha256,
             bytes=item.bytes,
             mtime_ns=item.mtime_ns,
@@ -225,15 +278,19 @@ class _Curation:
             facts=item.input.facts,
         )
 
-    def _holds(self, head: Head, item: _Hashed) -> bool:
+    def _holds(self, head: Head, item: Content) -> bool:
         """Whether a source's last result is what this run would make, in the snapshot and with all its files."""
+        if head.retry or (head.origin, head.name) != (item.input.origin, item.input.name):
+            return False
         wanted = self.pipeline.keys(head.source, labels_hash(item.input.labels))
-        if head.retry or any(wanted.get(stage) != key for stage, key in head.keys.items()):
+        if any(wanted.get(stage) != key for stage, key in head.keys.items()):
             return False
         if head.status == "kept" and len(head.keys) < len(wanted):
             return False
         said = self.before.keys.get(head.source)
         if not said or not said <= set(head.keys.values()):
+            return False
+        if not all(self.store.exists(head.source, stage, key) for stage, key in head.keys.items()):
             return False
         files = self.before.files.get(head.source, {})
         return all(self.present.get(file) == size for file, size in files.items())
@@ -261,6 +318,8 @@ class _Curation:
         if end.died:
             sentence = f"its worker process died {end.attempts} times ({end.died}); it is tried again next time"
             self._end(task, task.id, Fail(sentence), retry=True)
+        elif isinstance(end.error, SourceUnavailableError):
+            self._end(task, task.id, Fail(str(end.error)), retry=True)
         elif isinstance(end.error, OSError) and end.error.errno in FULL:
             raise CurationError(f"the disk of {printable(self.out)!r} is full: free some space, then run again")
         elif isinstance(end.error, (ManifestError, PerceptionError, ImportError)):
@@ -275,6 +334,7 @@ class _Curation:
         report = self.report
         report.worked += 1
         report.analysed_frames += done.analysed
+        report.analysed_of += done.frames if done.analysed else 0
         report.exported_frames += done.exported
         for stage, seconds in done.seconds.items():
             report.stage_seconds[stage] = report.stage_seconds.get(stage, 0.0) + seconds
@@ -286,106 +346,45 @@ class _Curation:
         self.report.results.append(result)
         self.watcher.ended(result)
 
-    def _end(self, item: "_Hashed | Task", source: str, ended: Drop | Fail, *, retry: bool) -> None:
+    def _end(self, item: Content | Task, source: str, ended: Drop | Fail, *, retry: bool) -> None:
         """End an input that no worker brought to an end."""
-        name = item.name if isinstance(item, Task) else item.input.name
-        path = item.path if isinstance(item, Task) else item.input.path
-        facts = item.facts if isinstance(item, Task) else item.input.facts
-        work = SourceWork(
-            source,
-            name,
-            path or Path(),
-            item.origin,
-            item.sha256,
-            item.bytes,
-            folder=self.out,
-            sound_sha256=item.sound_sha256,
-            source_facts=facts,
-        )
-        status = "failed" if isinstance(ended, Fail) else "dropped"
-        reasons = ended.reasons if isinstance(ended, Drop) else ()
-        error = ended.error if isinstance(ended, Fail) else None
-        head = Head(
-            source=source,
-            name=name,
-            origin=item.origin,
-            sha256=item.sha256 or None,
-            bytes=item.bytes,
-            mtime_ns=item.mtime_ns,
-            keys=commit_input(self.store, work, self.pipeline, ended),
-            status=status,
-            reasons=reasons,
-            error=error,
+        if isinstance(item, Content):
+            item = Task(
+                out=self.out,
+                pipeline=self.pipeline,
+                id=source,
+                name=item.input.name,
+                path=item.input.path or Path(),
+                origin=item.input.origin,
+                sha256=item.sha256,
+                bytes=item.bytes,
+                mtime_ns=item.mtime_ns,
+                sound_sha256=item.sound_sha256,
+                facts=item.input.facts,
+            )
+        keys = commit_input(self.store, item.work(), self.pipeline, ended)
+        head = item.head(
+            keys,
+            "failed" if isinstance(ended, Fail) else "dropped",
+            reasons=ended.reasons if isinstance(ended, Drop) else (),
+            error=ended.error if isinstance(ended, Fail) else None,
             retry=retry,
         )
         self.store.write_head(head)
-        self._settle(Result(name, source, status, reasons, error))
+        self._settle(Result(item.name, source, head.status, head.reasons, head.error))
 
-    def _frames(self, items: Iterable[_Hashed]) -> int:
+    def _frames(self, sources: Iterable[str]) -> int:
         """Frames of all sources of this run, from the snapshot."""
         import pyarrow as pa
         import pyarrow.compute as pc
         import pyarrow.parquet as pq
 
         table = pq.read_table(self.out / "sources.parquet", columns=["id", "frames"])
-        mine = pa.array([item.id for item in items], pa.string())
+        mine = pa.array(list(sources), pa.string())
         return pc.sum(table.filter(pc.is_in(table.column("id"), mine)).column("frames")).as_py() or 0
-
-
-@dataclass
-class _Before:
-    """What the last snapshot says of each source: its keys, its files with their sizes, its failed clips."""
-
-    keys: dict[str, set[str]] = field(default_factory=dict)
-    files: dict[str, dict[str, int]] = field(default_factory=dict)
-    failed: dict[str, int] = field(default_factory=dict)
-    flags: dict[str, tuple[str, ...]] = field(default_factory=dict)
-
-    @classmethod
-    def read(cls, out: Path) -> "_Before":
-        """Read it; no snapshot, or one that was cut off, says nothing, and workers look for themselves."""
-        import pyarrow.parquet as pq
-
-        before = cls()
-        if not (out / "manifest.json").is_file():
-            return before
-        outcomes = pq.read_table(out / "outcomes.parquet", columns=["source", "key"])
-        for group in outcomes.group_by("source").aggregate([("key", "distinct")]).to_pylist():
-            before.keys[group["source"]] = set(group["key_distinct"])
-        columns = ["source", "status", "file", "file_bytes"]
-        for row in pq.read_table(out / "clips.parquet", columns=columns).to_pylist():
-            if row["status"] == "kept":
-                before.files.setdefault(row["source"], {})[row["file"]] = row["file_bytes"]
-            elif row["status"] == "failed":
-                before.failed[row["source"]] = before.failed.get(row["source"], 0) + 1
-        for row in pq.read_table(out / "sources.parquet", columns=["id", "flags"]).to_pylist():
-            before.flags[row["id"]] = tuple(row["flags"])
-        return before
 
 
 def _files_present(folder: Path) -> dict[str, int]:
     """Size of each exported file, from one listing: 18,000 clips take a fraction of a second."""
     with os.scandir(folder) as entries:
         return {f"clips/{entry.name}": entry.stat().st_size for entry in entries if entry.is_file()}
-
-
-def _hash_input(item: Input, known: dict[str, Head]) -> _Hashed:
-    if item.error or item.path is None:
-        return _Hashed(item, error=item.error or "it was not fetched")
-    try:
-        facts = item.path.stat()
-        sound = _sha256(item.sound) if item.sound else None
-        head = known.get(item.origin)
-        same = head is not None and (head.bytes, head.mtime_ns) == (facts.st_size, facts.st_mtime_ns)
-        digest = head.sha256 if same and head and head.sha256 else _sha256(item.path)
-    except OSError as error:
-        return _Hashed(item, error=f"the file cannot be read ({error.strerror})")
-    return _Hashed(item, digest, facts.st_size, facts.st_mtime_ns, sound)
-
-
-def _sha256(path: Path) -> str:
-    digest = hashlib.sha256()
-    with path.open("rb") as file:
-        while block := file.read(READ_BYTES):
-            digest.update(block)
-    return digest.hexdigest()

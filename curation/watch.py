@@ -11,22 +11,6 @@ from curation.run import Result
 QUIET_SECONDS = 30.0  # between lines when stderr is no terminal
 
 
-class Silent:
-    """Shows nothing."""
-
-    def listed(self, inputs: int) -> None:
-        """Nothing."""
-
-    def begin(self, weights: Sequence[int], settled: int) -> None:
-        """Nothing."""
-
-    def tick(self, shares: Sequence[float]) -> None:
-        """Nothing."""
-
-    def ended(self, result: Result) -> None:
-        """Nothing."""
-
-
 class Progress:
     """Counts what ended and estimates the rest from the share of bytes done."""
 
@@ -35,7 +19,6 @@ class Progress:
 
         self.console = Console(stderr=True)
         self.counts = {"kept": 0, "dropped": 0, "failed": 0}
-        self.total = 0
         self.weights: Sequence[int] = ()
         self.started = time.monotonic()
         self.spoke = 0.0
@@ -51,10 +34,25 @@ class Progress:
         if self.bar is not None:
             self.bar.stop()
 
-    def listed(self, inputs: int) -> None:
-        """Say how many inputs there are."""
-        self.total = inputs
-        self._line(f"{inputs} inputs; reading them")
+    def note(self, text: str) -> None:
+        """Say it on a line of its own."""
+        self._line(text)
+
+    def fetching(self, done: int, urls: int) -> None:
+        """Say now and then how many URLs are settled."""
+        self._now_and_then(done, urls, f"{urls} URLs; fetching them", f"{done} of {urls} URLs settled")
+
+    def reading(self, done: int, inputs: int) -> None:
+        """Say now and then how many inputs were read."""
+        self._now_and_then(done, inputs, f"{inputs} inputs; reading them", f"read {done} of {inputs}")
+
+    def _now_and_then(self, done: int, total: int, first: str, later: str) -> None:
+        now = time.monotonic()
+        if done == 1:
+            self._line(first)
+        elif now - max(self.started, self.spoke) >= QUIET_SECONDS:
+            self.spoke = now
+            self._line(later)
 
     def begin(self, weights: Sequence[int], settled: int) -> None:
         """Start the bar over the sources that need work."""

@@ -42,17 +42,26 @@ def validate(
     quick: Annotated[bool, typer.Option("--quick", help="Compare sizes, not hashes.")] = False,
     as_json: AsJson = False,
 ) -> None:
-    """Check schema, ids, references, spans, frames, files, hashes and counts; exit 1 when something is wrong."""
+    """Check schema, ids, references, spans, files, hashes, counts and sources; exit 1 when something is wrong."""
     from manifests.validate import CHECKS
     from manifests.validate import validate as find_problems
 
-    problems = find_problems(folder, quick)
+    notes: list[str] = []
+    problems = find_problems(folder, quick, note=notes.append)
     counts = {check: sum(p.rows for p in problems if p.check == check) for check in CHECKS}
     if as_json:
-        _print_json({"sound": not problems, "checks": counts, "problems": [vars(problem) for problem in problems]})
+        _print_json(
+            {
+                "sound": not problems,
+                "checks": counts,
+                "notes": notes,
+                "problems": [vars(problem) for problem in problems],
+            }
+        )
     else:
         _print_table([("check", "result", "means"), *((c, _result(counts[c]), CHECKS[c]) for c in CHECKS)])
         _print_lines(f"{p.check}: {p.where}: {p.sentence}" for p in problems)
+        _print_lines(notes)
         total = sum(counts.values())
         print(f"{total} problems" if problems else "the manifest is sound" + (" (hashes not read)" if quick else ""))
     if problems:

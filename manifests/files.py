@@ -165,7 +165,7 @@ def exclusive(root: Path) -> Iterator[None]:
         make_folder(root)
         root = root.resolve()
         path = root / ".lock"
-        handle = os.open(path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o644)
+        handle = os.open(path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o666)  # less the umask: groups share folders
     try:
         _lock(handle, root)
         _held.add(root)

@@ -1,4 +1,8 @@
-"""Columns of `clips` that say how good picture and sound are: name, unit, and the reason of a drop."""
+"""Columns of `clips` that say how good picture and sound are: name, unit, and the reason of a drop.
+
+docs/quality.md defines each and says what moves it. A measure is null where there is nothing to measure (no face, no
+sound) or where its model is not on the machine.
+"""
 
 from typing import Final
 
@@ -13,4 +17,69 @@ def described(
     return pa.field(name, kind, nullable=null, metadata={key: text for key, text in notes.items() if text})
 
 
-MEASURES: Final[tuple[pa.Field, ...]] = ()
+def _measure(name: str, about: str, unit: str, reason: str) -> pa.Field:
+    return described(name, pa.float32(), about, unit, reason, null=True)
+
+
+MEASURES: Final[tuple[pa.Field, ...]] = (
+    _measure("short_side", "shorter side of the source's picture", "px", "resolution"),
+    _measure("video_kbps", "the source file's size over its length, sound included", "kbit/s", "bitrate"),
+    _measure("face_sharpness", "energy of the face's Laplacian over its contrast, at 192 px", "per mille", "blur"),
+    _measure("face_brightness", "mean luma of the face", "0..255", "exposure"),
+    _measure("face_contrast", "standard deviation of the face's luma", "0..127", "exposure"),
+    _measure("face_clipped", "pixels of the face that are black or white", "0..1", "exposure"),
+    _measure("yaw", "median turn to the side", "degree", "pose"),
+    _measure("pitch", "median nod", "degree", "pose"),
+    _measure("roll", "median tilt in the picture's plane", "degree", "pose"),
+    _measure("yaw_range", "95th less 5th percentile of the turn", "degree", "pose"),
+    _measure("pitch_range", "95th less 5th percentile of the nod", "degree", "pose"),
+    _measure("roll_range", "95th less 5th percentile of the tilt", "degree", "pose"),
+    _measure("head_motion", "median speed of the face box's centre", "face width/s", "motion"),
+    _measure("occlusion", "covered share of the lower face, exceeded in a tenth of the clip", "0..1", "occlusion"),
+    _measure("hands", "sampled frames in which a hand touches the face or nearly does", "0..1", "hands"),
+    _measure("text", "share of the picture under lines of strokes that stay", "0..1", "text"),
+    _measure("logo", "lasting edges in the corners beyond those elsewhere, share of the corners", "0..1", "logo"),
+    _measure("border", "widest black bar at an edge that stays all the time", "px", "border"),
+    _measure("niqe", "NIQE of up to 384 x 384 px around the face, larger is worse", "distance", "compression"),
+    _measure("blockiness", "how much steps on a grid of 8 px stand out", "grey level", "compression"),
+    _measure("noise", "standard deviation of noise in flat areas", "grey level", "noise"),
+    _measure("loudness", "integrated loudness of the mono mix (ITU-R BS.1770)", "LUFS", "loudness"),
+    _measure("audio_clipping", "samples of at least 0.999 of full scale", "0..1", "clipping"),
+    _measure("mos_sig", "DNSMOS P.835, speech", "1..5", "mos"),
+    _measure("mos_bak", "DNSMOS P.835, background", "1..5", "mos"),
+    _measure("mos_ovr", "DNSMOS P.835, overall", "1..5", "mos"),
+    _measure("music_tones", "share of the sound that is tones held for 0.5 s: music, hum, singing", "0..1", "music"),
+)
+
+# Tables that only stages read: every sampled frame (and each face in it), and every step and window of the sound.
+QUALITY: Final[tuple[pa.Field, ...]] = (
+    described("frame", pa.int64(), "sampled frame of the source", "frame"),
+    described("pts", pa.int64(), "tick of the frame in the source's time base", "time base"),
+    described("track", pa.string(), "id of the face track; null in a row of the whole picture", null=True),
+    described("sharpness", pa.float32(), "energy of the face's Laplacian over its contrast", "per mille", null=True),
+    described("brightness", pa.float32(), "mean luma of the face", "0..255", null=True),
+    described("contrast", pa.float32(), "standard deviation of the face's luma", "0..127", null=True),
+    described("clipped", pa.float32(), "pixels of the face that are black or white", "0..1", null=True),
+    described("niqe", pa.float32(), "NIQE around the face", "distance", null=True),
+    described("warped", pa.binary(), "the face with eyes and chin at fixed places, 24 x 24 x 3 bytes RGB", null=True),
+    described("hand", pa.bool_(), "whether a hand is near the face", null=True),
+    described("noise", pa.float32(), "standard deviation of noise", "grey level", null=True),
+    described("blockiness", pa.float32(), "how much steps on a grid of 8 px stand out", "grey level", null=True),
+    described("borders", pa.list_(pa.int32()), "black bars: top, bottom, left, right", "px", null=True),
+    described("text_map", pa.binary(), "share of each of 32 x 32 cells under text, bytes of 1/255", null=True),
+    described("edge_map", pa.binary(), "share of each cell under edges that stayed, bytes of 1/255", null=True),
+)
+
+SOUND: Final[tuple[pa.Field, ...]] = (
+    described("what", pa.string(), "step (0.1 s) or window (of the opinion scores)"),
+    described("start", pa.int64(), "first sample", "1/16000 s"),
+    described("end", pa.int64(), "first sample after it", "1/16000 s"),
+    described("energy", pa.float64(), "sum of the K-weighted samples' squares", null=True),
+    described("clipped", pa.int64(), "samples at the rails", "sample", null=True),
+    described("samples", pa.int64(), "samples at the sound's own rate", "sample", null=True),
+    described("tones", pa.float64(), "sum of the magnitudes of held tones", null=True),
+    described("whole", pa.float64(), "sum of all magnitudes", null=True),
+    described("mos_sig", pa.float32(), "DNSMOS P.835, speech", "1..5", null=True),
+    described("mos_bak", pa.float32(), "DNSMOS P.835, background", "1..5", null=True),
+    described("mos_ovr", pa.float32(), "DNSMOS P.835, overall", "1..5", null=True),
+)

@@ -25,6 +25,7 @@ from manifests.errors import ManifestError
 from manifests.text import nearest, printable
 
 RECIPES: Final = Path(__file__).parent / "recipes"
+DATASETS: Final = ("folder", "hdtf", "mead", "dh-faceemovid", "ravdess", "crema-d")
 _PRESETS = ("ultrafast", "superfast", "veryfast", "faster", "fast", "medium", "slow", "slower", "veryslow")
 _MEGABYTE = 1 << 20
 
@@ -84,13 +85,14 @@ class Export(BaseModel):
 
 
 class Recipe(BaseModel):
-    """A recipe: settings of the stages, thresholds of the selection and the form of the export."""
+    """A recipe: how sources are read, settings of the stages, thresholds of the selection, form of the export."""
 
     model_config = ConfigDict(extra="forbid", frozen=True, strict=True)
 
     name: str = Field(pattern=r"^[a-z0-9][a-z0-9._-]{0,63}$")
     description: str = ""
     version: int = Field(default=1, ge=1)
+    dataset: Literal[DATASETS] = "folder"  # type: ignore[valid-type]
     stages: dict[str, dict[str, Any]] = {}
     select: dict[str, Bound] = {}
     export: Export = Export()

@@ -9,7 +9,7 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from manifests.errors import ManifestError
-from manifests.measures import MEASURES
+from manifests.measures import MEASURES, QUALITY, SOUND
 from manifests.measures import described as _field
 from manifests.text import nearest
 
@@ -75,6 +75,7 @@ SCHEMAS: Final[dict[str, pa.Schema]] = {
         _field("sha256", _TEXT, "hash of the file, null when it could not be read", null=True),
         _field("bytes", _LONG, "size of the file, null when it could not be read", "byte", null=True),
         _field("sound_sha256", _TEXT, "hash of the file that holds the sound, when that is another one", null=True),
+        _field("sound_origin", _TEXT, "where that file lies", null=True),
         _field("title", _TEXT, "title as its site states it", null=True),
         _field("licence", _TEXT, "licence as the source states it", null=True),
         _field("uploader", _TEXT, "who published it", null=True),
@@ -154,6 +155,8 @@ SCHEMAS: Final[dict[str, pa.Schema]] = {
         _field("probability", _REAL, "mean probability of speech in the turn", "0..1"),
         _field("speaker", _TEXT, "who speaks, when known", null=True),
     ),
+    "quality": _schema(_SOURCE, *QUALITY),
+    "sound": _schema(_SOURCE, *SOUND),
     "clips": _schema(
         _id("clip"),
         _SOURCE,
@@ -202,7 +205,7 @@ SCHEMAS: Final[dict[str, pa.Schema]] = {
     ),
 }
 TABLES: Final = tuple(SCHEMAS)
-# Every table but `frames` (one file per source) and what only stages read (`timeline`).
+# Every table but `frames` (one file per source) and what only stages read (`timeline`, `quality`, `sound`).
 SNAPSHOT_TABLES: Final = ("sources", "labels", "shots", "tracks", "speech", "clips", "outcomes")
 
 

@@ -135,6 +135,10 @@ class Store:
             content = {"source": source, "stage": stage, "key": key, "tables": files, "outcomes": rows}
             write_json(folder / COMMIT, content)
 
+    def exists(self, source: str, stage: str, key: str) -> bool:
+        """Return whether a part is there by name: one look, for runs that check many; `committed` looks inside."""
+        return (self._part_folder(source, stage, key) / COMMIT).is_file()
+
     def committed(self, source: str, stage: str, key: str) -> bool:
         """Return whether a part is there with all its files at their sizes; a damaged one counts as absent."""
         try:

@@ -1,4 +1,4 @@
-"""Is a manifest true: every check that needs nothing but its folder, and what each of them found."""
+"""Is a manifest true: every check of its folder and of the sources that can be reached, and what each of them found."""
 
 import re
 from collections.abc import Callable, Iterator
@@ -8,6 +8,7 @@ from typing import Final
 from manifests.checks.context import SHOWN, Context, Problem
 from manifests.checks.counts import check_counts
 from manifests.checks.media import check_files, check_frames
+from manifests.checks.provenance import check_provenance
 from manifests.checks.rows import check_ids, check_references, check_spans, check_tables
 from manifests.manifest import read_content
 
@@ -21,23 +22,28 @@ _CHECKS: Final[dict[str, Callable[[Context], Iterator[Problem]]]] = {
     "frames": check_frames,
     "files": check_files,
     "counts": check_counts,
+    "provenance": check_provenance,
 }
 CHECKS: Final = {name: (check.__doc__ or "").split("\n")[0] for name, check in _CHECKS.items()}
 
 
-def validate(folder: str | Path, quick: bool = False) -> list[Problem]:
+def validate(folder: str | Path, quick: bool = False, note: Callable[[str], None] = lambda text: None) -> list[Problem]:
     """Return everything that is wrong with the manifest in a folder; an empty list means that it is sound.
 
     Args:
         folder: an output folder of `moee curate`.
         quick: compare sizes but not hashes.
+        note: told what is no fault but should be known, such as how many sources could not be compared.
 
     Raises:
         ManifestError: there is no manifest to check, or it is of another version.
     """
     root = Path(folder)
     context = Context(root, read_content(root), quick)
-    return [problem for check in _CHECKS.values() for problem in _bounded(check(context))]
+    problems = [problem for check in _CHECKS.values() for problem in _bounded(check(context))]
+    for text in context.notes:
+        note(text)
+    return problems
 
 
 def _bounded(problems: Iterator[Problem]) -> Iterator[Problem]:

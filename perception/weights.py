@@ -173,7 +173,10 @@ def weights_folder() -> Path | None:
     """Return the folder of local weights, or None: `$MOEE_WEIGHTS`, else `shared/weights` next to a checkout."""
     named = os.environ.get("MOEE_WEIGHTS")
     if named:
-        return Path(named).expanduser().resolve()
+        folder = Path(named).expanduser().resolve()
+        if not folder.is_dir():
+            raise PerceptionError(f"MOEE_WEIGHTS names {str(folder)!r}, which is no folder: set it right or unset it.")
+        return folder
     beside = ROOT.parent / "shared" / "weights"
     return beside if (ROOT / "pyproject.toml").is_file() and beside.is_dir() else None
 

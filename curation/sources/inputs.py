@@ -63,6 +63,7 @@ class Input:
         sound: the file that holds its sound when that is another one (MEAD), or None.
         labels: what a dataset says of it; with spans, the clips are these spans.
         facts: what its site said of it.
+        refused: the download's outcome when asking again would change nothing (`removed`, `private`, ...).
     """
 
     path: Path | None
@@ -72,6 +73,7 @@ class Input:
     sound: Path | None = None
     labels: tuple[Label, ...] = ()
     facts: Facts = Facts()
+    refused: str | None = None
 
     @property
     def origin(self) -> str:

@@ -145,12 +145,31 @@ def _given(tables: SourceTables, label: dict[str, Any] | None) -> dict[str, Any]
         return {}
     given: dict[str, Any] = {f"given_{name}": label[name] for name in GIVEN}
     given["dataset"] = label["dataset"]
-    if label["crop_x0"] is not None:
-        given |= {name: label[name] for name in ("crop_x0", "crop_y0", "crop_x1", "crop_y1")}
-        made_for = (label["crop_width"], label["crop_height"])
-        same = made_for in ((None, None), (tables.width, tables.height))
-        given["crop_from"] = "dataset" if same else "dataset_scaled"
-    return given
+    return given | _given_crop(tables, label)
+
+
+def _given_crop(tables: SourceTables, label: dict[str, Any]) -> dict[str, Any]:
+    """The dataset's crop in the place of the measured one, when it fits into the picture.
+
+    A crop made for a picture of another shape (HDTF tells only the height of the stream) keeps its place from the left.
+    """
+    made_for = (label["crop_width"], label["crop_height"])
+    if label["crop_x0"] is None:
+        return {}
+    stretch = 1.0
+    if made_for != (None, None):
+        stretch = (made_for[0] / made_for[1]) / (tables.width / tables.height)
+    x0, x1 = label["crop_x0"] * stretch, label["crop_x1"] * stretch
+    if x1 > 1:
+        return {}
+    same = made_for in ((None, None), (tables.width, tables.height))
+    return {
+        "crop_x0": x0,
+        "crop_y0": label["crop_y0"],
+        "crop_x1": x1,
+        "crop_y1": label["crop_y1"],
+        "crop_from": "dataset" if same else "dataset_scaled",
+    }
 
 
 def crop_around(boxes: np.ndarray, width: int, height: int) -> tuple[float, float, float, float]:

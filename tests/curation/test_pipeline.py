@@ -36,7 +36,14 @@ def test_a_pause_setting_needs_no_media(tmp_path: Path) -> None:
 
 
 def test_another_shot_threshold_touches_what_reads_shots_but_not_speech(tmp_path: Path) -> None:
-    assert changed(tmp_path, stages="{shots: {threshold: 30}}") == {"shots", "faces", "clips", "select", "export"}
+    assert changed(tmp_path, stages="{shots: {threshold: 30}}") == {
+        "shots",
+        "faces",
+        "quality",
+        "clips",
+        "select",
+        "export",
+    }
 
 
 def test_keys_of_two_sources_differ_at_every_stage(tmp_path: Path) -> None:

@@ -271,7 +271,8 @@ def test_the_command_prints_its_result_for_machines(tmp_path: Path, monkeypatch:
     assert json.loads(result.stdout)["videos"] == ["one.mp4"]
     (tmp_path / "file").write_text("x")
     refused = CliRunner().invoke(app, [str(tmp_path / "file")])
-    assert refused.exit_code == 2
+    assert isinstance(refused.exception, CurationError)
+    assert "name another folder" in str(refused.exception)
 
 
 def test_speech_begins_and_ends_with_sound_and_is_level() -> None:

@@ -25,7 +25,7 @@ def test_talking_head_asks_what_the_default_recipe_promises() -> None:
         "face_share": (0.95, None),
         "speech_share": (0.35, None),
     }
-    assert recipe.stages["clips"]["pause_seconds"] == 1.0 and recipe.stages["shots"]["threshold"] == 27
+    assert recipe.stages["clips"]["pause_seconds"] == 1.0 and recipe.stages["shots"] == {"detector": "content"}
 
 
 @pytest.mark.parametrize("name", recipe_names())

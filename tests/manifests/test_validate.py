@@ -116,7 +116,7 @@ DAMAGE = [
 
 def test_a_sound_manifest_has_no_problem(folder: Path) -> None:
     assert validate(folder) == [] and validate(folder, quick=True) == []
-    assert list(CHECKS) == ["tables", "ids", "references", "spans", "frames", "files", "counts"]
+    assert list(CHECKS) == ["tables", "ids", "references", "spans", "frames", "files", "counts", "provenance"]
 
 
 @pytest.mark.parametrize(

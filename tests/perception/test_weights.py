@@ -74,12 +74,18 @@ def test_a_file_that_changes_under_a_running_process_is_checked_again(made_up) -
     assert not weights.available("one")
 
 
-def test_a_package_is_found_without_importing_it() -> None:
+def test_a_package_is_found_without_importing_it(tmp_path: Path) -> None:
     code = (
         "import sys; from perception import weights; print(weights.available('silero-vad'), "
         "any(m in sys.modules for m in ('torch', 'silero_vad', 'mediapipe', 'numpy')))"
     )
-    env = {**os.environ, "MOEE_WEIGHTS": "/nonexistent", "MOEE_CACHE": "/nonexistent"}
+    env = {**os.environ, "MOEE_WEIGHTS": str(tmp_path), "MOEE_CACHE": str(tmp_path)}
     root = Path(weights.__file__).parent.parent
     said = subprocess.run([sys.executable, "-c", code], cwd=root, env=env, capture_output=True, text=True, check=True)
     assert said.stdout.split() == ["True", "False"]
+
+
+def test_a_weights_folder_that_is_none_is_refused(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    monkeypatch.setenv("MOEE_WEIGHTS", str(tmp_path / "nothing"))
+    with pytest.raises(PerceptionError, match="which is no folder"):
+        weights.available("face-landmarker")

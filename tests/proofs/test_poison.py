@@ -1,8 +1,10 @@
 """Poisoned inputs end by name with one sentence, good ones beside them are kept, nothing leaves the output folder."""
 
+import hashlib
 import os
 import random
 import shutil
+import stat
 import struct
 import subprocess
 import sys
@@ -12,7 +14,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.curation.runs import ROOT, Ran, command, moee
+from tests.curation.runs import ROOT, Ran, command, moee, real_clips, sample_video
 
 pytestmark = pytest.mark.proof
 
@@ -36,8 +38,11 @@ def box(data: bytes, mark: int) -> bytes:
 
 
 @pytest.fixture(scope="module")
-def good(test_data: Path) -> bytes:
-    return (test_data / "videos" / "talk_512_may_speech_5s.mp4").read_bytes()
+def good(tmp_path_factory: pytest.TempPathFactory) -> bytes:
+    real = real_clips()
+    if real is not None:
+        return (real / "talk_512_may_speech_5s.mp4").read_bytes()
+    return sample_video(tmp_path_factory.mktemp("good"), "good.mp4", seconds=6).read_bytes()
 
 
 @pytest.fixture(scope="module")
@@ -61,6 +66,10 @@ def poison(folder: Path, good: bytes) -> None:
     (folder / "image.png").write_bytes(picture())
     (folder / "image as video.mp4").write_bytes(picture() + b"x")
     (folder / "zeros.mkv").write_bytes(bytes(50_000))
+    os.mkfifo(folder / "pipe.mp4")
+    (folder / "circle.mp4").symlink_to("circle.mp4")
+    (folder / "nowhere.mp4").symlink_to("../../nowhere.mp4")
+    (folder / "tables.parquet").symlink_to("/etc/passwd")
 
 
 def index_first(data: bytes, path: Path) -> bytes:
@@ -107,15 +116,22 @@ def ran(place: Path, good: bytes) -> Ran:
     return result
 
 
-def snapshot(folder: Path, but: Path) -> set[Path]:
-    return {path for path in folder.rglob("*") if not path.is_relative_to(but)}
+def snapshot(folder: Path, but: Path) -> dict[Path, tuple]:
+    """Everything below a folder with its size, time and content."""
+    found: dict[Path, tuple] = {}
+    for path in folder.rglob("*"):
+        if not path.is_relative_to(but):
+            facts = path.lstat()
+            content = hashlib.sha256(path.read_bytes()).hexdigest() if stat.S_ISREG(facts.st_mode) else ""
+            found[path] = (facts.st_mode, facts.st_size, facts.st_mtime_ns if content else 0, content)
+    return found
 
 
 def test_every_input_ends_by_name_with_one_sentence(ran: Ran, table) -> None:
     report = ran.json
     table(f"{report['inputs']} = {report['kept']} kept + {report['dropped']} dropped + {report['failed']} failed")
     assert ran.status == 1
-    assert report["inputs"] == 8 + len(NAMES) + 2 + 20
+    assert report["inputs"] == 12 + len(NAMES) + 2 + 20
     assert report["inputs"] == report["kept"] + report["dropped"] + report["failed"]
     for source in report["sources"]:
         table(f"{source['name']!r}: {source['status']} {source['reasons']} {source['error'] or ''}")
@@ -124,7 +140,10 @@ def test_every_input_ends_by_name_with_one_sentence(ran: Ran, table) -> None:
         assert "\n" not in (source["error"] or "")
 
 
-@pytest.mark.parametrize("name", ["random.mp4", "empty.mp4", "text.mp4", "playlist.m3u8", "zeros.mkv"])
+@pytest.mark.parametrize(
+    "name",
+    ["random.mp4", "empty.mp4", "text.mp4", "playlist.m3u8", "zeros.mkv", "pipe.mp4", "circle.mp4", "nowhere.mp4"],
+)
 def test_what_is_no_video_fails(ran: Ran, name: str) -> None:
     assert ran.source(name)["status"] == "failed"
 
@@ -183,6 +202,7 @@ def test_a_folder_without_rights_fails_by_name_and_its_neighbours_are_kept(place
     (folder / "secret.mp4").write_bytes(box(good, 300))
     (folder / "secret.mp4").chmod(0)
     (folder / "open.mp4").write_bytes(good)
+    (folder / "into closed.mp4").symlink_to(folder / "closed" / "a.mp4")
     models, home = place / "models", place / "home"
     models.mkdir()
     for entry in weights.entries():
@@ -210,4 +230,5 @@ def test_a_folder_without_rights_fails_by_name_and_its_neighbours_are_kept(place
     assert result.source("closed")["status"] == "failed"
     assert "cannot be read" in result.source("closed")["error"]
     assert "cannot be read" in result.source("secret.mp4")["error"]
+    assert "cannot be read" in result.source("into closed.mp4")["error"]
     assert result.source("open.mp4")["status"] == "kept"

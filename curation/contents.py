@@ -1,0 +1,112 @@
+"""The content of inputs: hashed once, remembered by size and time, so that a rerun reads nothing twice."""
+
+import hashlib
+import json
+from collections.abc import Callable, Iterator, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass
+from pathlib import Path
+
+from curation.sources.inputs import Input
+from manifests.schema import make_id
+
+READ_BYTES = 1 << 20
+FILE = ".contents.jsonl"
+
+
+@dataclass(frozen=True)
+class Content:
+    """An input with its content known, or why it cannot be.
+
+    Args:
+        input: what was given.
+        sha256: of its bytes, hex; empty when it cannot be read.
+        bytes: its size.
+        mtime_ns: when it was written last.
+        sound_sha256: of the file that holds its sound, when that is another one.
+        error: one sentence, when it cannot be read.
+    """
+
+    input: Input
+    sha256: str = ""
+    bytes: int = 0
+    mtime_ns: int = 0
+    sound_sha256: str | None = None
+    error: str | None = None
+
+    @property
+    def id(self) -> str:
+        """Content names a source, so a moved or renamed file is the same source; without any, its place does."""
+        if self.sha256:
+            return make_id("source", self.sha256, *([self.sound_sha256] if self.sound_sha256 else []))
+        return make_id("source", "unreadable", self.input.origin)
+
+    @property
+    def duplicate_id(self) -> str:
+        """Names an input whose content another input of the run already has."""
+        return make_id("source", "duplicate", self.id, self.input.origin)
+
+
+class Contents:
+    """Hashes of files, kept in the manifest's folder: a line per file, the last one counts, a cut-off one does not."""
+
+    def __init__(self, folder: Path) -> None:
+        self.path = folder / FILE
+        self.known: dict[str, tuple[int, int, str]] = {}
+        for row in self._lines():
+            self.known[row["path"]] = (row["bytes"], row["mtime_ns"], row["sha256"])
+
+    def _lines(self) -> Iterator[dict]:
+        if not self.path.is_file():
+            return
+        for line in self.path.read_text("utf-8").splitlines():
+            try:
+                row = json.loads(line)
+            except ValueError:  # a run was killed while it wrote this line
+                continue
+            if isinstance(row, dict) and row.keys() == {"path", "bytes", "mtime_ns", "sha256"}:
+                yield row
+
+    def of(self, inputs: Sequence[Input], threads: int, tick: Callable[[int], None]) -> list[Content]:
+        """The content of every input, in the same order.
+
+        Args:
+            inputs: files; a URL must have been fetched.
+            threads: files read at once.
+            tick: called with the number of inputs done.
+        """
+        found = []
+        with self.path.open("a", encoding="utf-8") as file, ThreadPoolExecutor(max(1, threads)) as pool:
+            for content, lines in pool.map(self._content, inputs):
+                for line in lines:
+                    file.write(json.dumps(line) + "\n")
+                if lines:
+                    file.flush()
+                found.append(content)
+                tick(len(found))
+        return found
+
+    def _content(self, item: Input) -> tuple[Content, list[dict]]:
+        if item.error or item.path is None:
+            return Content(item, error=item.error or "it was not fetched"), []
+        new: list[dict] = []
+        try:
+            size, mtime_ns, sha256 = self._hash(item.path, new)
+            sound = self._hash(item.sound, new)[2] if item.sound else None
+        except OSError as error:
+            return Content(item, error=f"the file cannot be read ({error.strerror})"), new
+        return Content(item, sha256, size, mtime_ns, sound), new
+
+    def _hash(self, path: Path, new: list[dict]) -> tuple[int, int, str]:
+        facts = path.stat()
+        name = repr(str(path))  # a name need not be valid text
+        known = self.known.get(name)
+        if known and known[:2] == (facts.st_size, facts.st_mtime_ns):
+            return known
+        digest = hashlib.sha256()
+        with path.open("rb") as file:
+            while block := file.read(READ_BYTES):
+                digest.update(block)
+        found = (facts.st_size, facts.st_mtime_ns, digest.hexdigest())
+        new.append({"path": name, "bytes": found[0], "mtime_ns": found[1], "sha256": found[2]})
+        return found

@@ -1,0 +1,44 @@
+"""What work costs, as measured: the numbers behind the expected time and storage of `moee curate --dry-run`.
+
+Processor seconds: `python -m perf.stage_rates` on five talking clips (3 of 0.2 megapixels, 33 s; 2 of 1080x1920, 34 s)
+on one server core; its two groups give the line of each stage. `quality` and `sound` are means of three rounds on a
+busy machine (spread 30 %). The others foretold 182 s for 45 clips of 336 s in all, which took 176 s.
+Downloads: field facts, see docs/thresholds.md.
+"""
+
+from typing import Final
+
+HOW: Final = "processor seconds of one core: curation/rates.py; 300 downloads an hour; 3 Mbit/s of a 1080p download"
+FPS: Final = 25
+PIXELS: Final = 1920 * 1080
+
+# Processor seconds per hour of 25 fps video: (whatever the size, more per megapixel of the picture).
+STAGES: Final[dict[str, tuple[float, float]]] = {
+    "input": (0.0, 0.0),
+    "probe": (34.0, 168.0),  # with the decode that all pixel stages share
+    "shots": (104.0, 34.0),
+    "faces": (968.0, 17.0),
+    "quality": (101.0, 29.0),
+    "labels": (0.1, 0.0),
+    "speech": (147.0, 0.0),
+    "sound": (250.0, 0.0),  # DNSMOS every 6 s
+    "clips": (1.8, 0.0),
+    "select": (9.5, 0.0),
+    "export": (245.0, 931.0),  # per hour of clips, per megapixel of the clip
+}
+
+DOWNLOADS_PER_HOUR: Final = 300  # of one session; up to 1,000 with a token for proof of origin
+HOURS_PER_DOWNLOAD: Final = 50 / 300  # 300 videos are about 50 h of source
+BYTES_PER_HOUR: Final = 1_350_000_000  # 3 Mbit/s, 1080p H.264 as video sites serve it: an assumption, not measured
+SOUND_BITS: Final = 128_000  # per second, AAC
+
+
+def seconds(stage: str, hours: float, megapixels: float) -> float:
+    """Processor seconds of a stage for so many hours of video with pictures of that size."""
+    fixed, more = STAGES[stage]
+    return hours * (fixed + more * megapixels)
+
+
+def bits_per_pixel(pixels: float) -> float:
+    """Size of exported clips at crf 18 veryfast, measured: small pictures hold more detail per pixel."""
+    return 0.22 if pixels < 1e6 else 0.11

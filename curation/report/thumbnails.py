@@ -1,0 +1,134 @@
+"""The middle frame of a clip as a small picture, from its source or, when that is gone, from its own file."""
+
+import base64
+import os
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass
+from fractions import Fraction
+from pathlib import Path
+from typing import Any, Final
+
+SIDE: Final = 256  # px of the longer side: sharp at 160 px on a dense screen
+_QUALITY: Final = 72  # WebP
+_DEEPEST: Final = 600  # frames that are decoded for one picture; a file without an index is not decoded to its end
+
+
+@dataclass(frozen=True)
+class Wanted:
+    """A clip whose middle frame is wanted.
+
+    Args:
+        source: file of its source, None when there is none.
+        bytes: size of the source, None when unknown.
+        middle: s on the source's clock.
+        half: s from the clip's first frame to its middle.
+        file: its exported file relative to the manifest's folder, None without one.
+        cropped: the exported file shows the crop only.
+    """
+
+    source: Path | None
+    bytes: int | None
+    middle: Fraction
+    half: Fraction
+    file: str | None
+    cropped: bool
+
+
+@dataclass(frozen=True)
+class Picture:
+    """A thumbnail.
+
+    Args:
+        data: its data URI, None when no frame could be had.
+        width: px, 0 without a frame.
+        height: px, 0 without a frame.
+        whole: it shows the whole picture of the source, so that the crop can be drawn over it.
+        why: what stands in its place, empty with a frame.
+    """
+
+    data: str | None
+    width: int = 0
+    height: int = 0
+    whole: bool = True
+    why: str = ""
+
+
+def pictures(root: Path, wanted: list[Wanted]) -> list[Picture]:
+    """Return the picture of each wanted clip, in the same order.
+
+    Args:
+        root: the manifest's folder.
+        wanted: at most a few dozen.
+    """
+    with ThreadPoolExecutor(max_workers=min(8, os.cpu_count() or 1)) as pool:
+        return list(pool.map(lambda item: _picture(root, item), wanted))
+
+
+def _picture(root: Path, wanted: Wanted) -> Picture:
+    from media.errors import MediaError
+
+    why = "the source is not here any more"
+    for path, moment, whole in _places(root, wanted):
+        try:
+            picture = _frame_at(path, moment, whole)
+        except (MediaError, OSError):
+            why = "the picture cannot be decoded"
+            continue
+        if picture is not None:
+            return picture
+        why = "the frame lies too deep in a file without an index"
+    return Picture(None, why=why)
+
+
+def _places(root: Path, wanted: Wanted) -> list[tuple[Path, Fraction, bool]]:
+    """Files that hold the frame: (path, s on its clock, whether it shows the source's whole picture)."""
+    found = []
+    if wanted.source is not None and _is_file(wanted.source, wanted.bytes):
+        found.append((wanted.source, wanted.middle, True))
+    if wanted.file is not None:
+        path = root / wanted.file
+        if _is_file(path, None) and path.resolve().is_relative_to(root.resolve()):
+            found.append((path, wanted.half, not wanted.cropped))
+    return found
+
+
+def _is_file(path: Path, size: int | None) -> bool:
+    """Whether a plain file of that size lies there; another size is another file."""
+    try:
+        return path.is_file() and size in (None, path.stat().st_size)
+    except (OSError, ValueError):  # a name that no file can have
+        return False
+
+
+def _frame_at(path: Path, moment: Fraction, whole: bool) -> Picture | None:
+    """The frame that is shown at a moment; None when it would take too many frames to get there."""
+    from media.decode import Decoder
+
+    with Decoder(path, start_pts=_pts(path, moment)) as decoder:
+        wanted = moment / decoder.time_base
+        frame = None
+        for frame in decoder:
+            if frame.pts + frame.duration > wanted:
+                break
+            if decoder.decoded > _DEEPEST:
+                return None
+        return None if frame is None else _encoded(frame.scaled(SIDE), whole)
+
+
+def _pts(path: Path, moment: Fraction) -> int:
+    from media.decode import Decoder
+
+    with Decoder(path) as decoder:
+        return int(moment / decoder.time_base)
+
+
+def _encoded(rgb: Any, whole: bool) -> Picture:
+    import cv2
+
+    from media.errors import MediaError
+
+    done, content = cv2.imencode(".webp", rgb[:, :, ::-1], [cv2.IMWRITE_WEBP_QUALITY, _QUALITY])
+    if not done:
+        raise MediaError("The picture could not be encoded as WebP.")
+    text = base64.b64encode(content.tobytes()).decode("ascii")
+    return Picture(f"data:image/webp;base64,{text}", rgb.shape[1], rgb.shape[0], whole)
