@@ -79,6 +79,7 @@ def curate(
         print(json.dumps(plan(inputs, chosen, count, out), indent=2))
         return
     fetch = Settings(
+        max_height=chosen.fetch.max_height,
         rate=rate,
         cookies_file=cookies,
         cookies_from_browser=cookies_from_browser,

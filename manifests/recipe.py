@@ -65,6 +65,14 @@ class Bound(BaseModel):
 Thresholds = Mapping[str, Bound]
 
 
+class Fetch(BaseModel):
+    """Which of a site's formats is fetched."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True, strict=True)
+
+    max_height: int = Field(default=1080, ge=144, le=8640)  # px; the highest format up to it
+
+
 class Export(BaseModel):
     """How kept clips are written."""
 
@@ -95,6 +103,7 @@ class Recipe(BaseModel):
     dataset: Literal[DATASETS] = "folder"  # type: ignore[valid-type]
     stages: dict[str, dict[str, Any]] = {}
     select: dict[str, Bound] = {}
+    fetch: Fetch = Fetch()
     export: Export = Export()
 
     @field_validator("select")

@@ -5,6 +5,7 @@ A path is `/<behaviour>/<number>/<clip name>`.
 """
 
 import argparse
+import functools
 import gzip
 import json
 import socket
@@ -294,8 +295,8 @@ class Handler(BaseHTTPRequestHandler):
             time.sleep(1)
 
     def b_paced(self) -> None:
-        """The clip at 4 MB/s, as a busy site sends it."""
-        self.pace = 1 / 256
+        """The clip at 0.5 MB/s, as a busy site sends it."""
+        self.pace = 1 / 32
         self.b_ok()
 
     def b_slow_headers(self) -> None:
@@ -362,13 +363,9 @@ class Handler(BaseHTTPRequestHandler):
         self._body(b"", "video/mp4")
 
 
-_packed: list[bytes] = []
-
-
+@functools.cache
 def _bomb() -> bytes:
-    if not _packed:
-        _packed.append(gzip.compress(bytes(1 << 27), 1))
-    return _packed[0]
+    return gzip.compress(bytes(1 << 27), 1)
 
 
 @contextmanager
