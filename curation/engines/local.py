@@ -76,7 +76,7 @@ class LocalEngine:
             while waiting or running:
                 while waiting and len(running) < AHEAD * workers:
                     index, attempt = waiting.popleft()
-                    with _interrupts_ignored():  # a worker that starts inherits this, and leaves Ctrl-C to the run
+                    with _interrupts_held():  # a worker that starts here leaves Ctrl-C to the run
                         future = pool.schedule(_call, args=(function, index, items[index]))
                     running[future] = index, attempt
                 done, _ = wait(running, timeout=POLL_SECONDS, return_when=FIRST_COMPLETED)
@@ -98,15 +98,13 @@ class LocalEngine:
 
 
 @contextlib.contextmanager
-def _interrupts_ignored() -> Iterator[None]:
-    if threading.current_thread() is not threading.main_thread():
-        yield
-        return
-    before = signal.signal(signal.SIGINT, signal.SIG_IGN)
+def _interrupts_held() -> Iterator[None]:
+    """Hold Ctrl-C back for a moment: it reaches the run right after, and never a process that starts inside."""
+    before = signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGINT})
     try:
         yield
     finally:
-        signal.signal(signal.SIGINT, before)
+        signal.pthread_sigmask(signal.SIG_SETMASK, before)
 
 
 def _end_of(future: "Future[Any]", index: int, attempts: int) -> Finished:

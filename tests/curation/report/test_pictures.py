@@ -148,9 +148,9 @@ def test_a_downloaded_source_is_found_by_its_url(source: Path, tmp_path: Path) -
     tables = {"sources": table_from_rows("sources", [row]), "clips": table_from_rows("clips", [clip])}
     folder = put_together(tmp_path / "out", tables, {"name": "test"}, [])
     assert write(folder).placeholders == 1
-    (folder / "downloads").mkdir()
-    shutil.copy(source, folder / "downloads" / "1.mp4")
-    for file, pictures_had in (("1.mp4", 1), ("../downloads/1.mp4", 0)):
+    (folder / "fetched").mkdir()
+    shutil.copy(source, folder / "fetched" / "1.mp4")
+    for file, pictures_had in (("1.mp4", 1), ("../fetched/1.mp4", 0)):
         end = {"url": url, "outcome": "ok", "permanent": False, "error": None, "file": file, "bytes": 1, "requests": 1}
-        pq.write_table(pa.Table.from_pylist([end]), folder / "downloads" / "downloads.parquet")
+        pq.write_table(pa.Table.from_pylist([end]), folder / "fetched" / "downloads.parquet")
         assert write(folder).pictures == pictures_had
