@@ -130,6 +130,7 @@ def test_a_stopped_run_says_so_and_resumes(number: int, status: int, raw: Path, 
         text=True,
         env={**os.environ, "PYTHONPATH": str(ROOT)},
         start_new_session=True,
+        preexec_fn=lambda: signal.signal(signal.SIGINT, signal.SIG_DFL),  # a job in the background ignores it
     )
     end = time.monotonic() + 60
     while not (tmp_path / "out" / ".contents.jsonl").exists() and time.monotonic() < end:
