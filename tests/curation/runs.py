@@ -61,8 +61,8 @@ def real_clips() -> Path | None:
     return folder if folder.is_dir() else None
 
 
-def sample_video(folder: Path, name: str, *, seconds: float = 3.0) -> Path:
-    """A talking portrait of the embedded sample, rendered into `folder`."""
+def sample_video(folder: Path, name: str, *, seconds: float = 3.0, index_first: bool = True) -> Path:
+    """A talking portrait of the embedded sample, rendered into `folder`; its index stands first or last."""
     if shutil.which("espeak-ng") is None:
         pytest.skip("the sample's speech needs espeak-ng: apt-get install espeak-ng")
     from curation.sample.render import render
@@ -70,7 +70,8 @@ def sample_video(folder: Path, name: str, *, seconds: float = 3.0) -> Path:
 
     said = ("The boat left the harbour at nine.", "Nobody was on board.", "We found it in the morning.")
     lines = tuple(Line(text) for text in said[: max(1, round(seconds / 2))])
-    render(folder, scenes=(Scene(name, (Shot("astronaut", "neutral", lines),)),), workers=1)
+    scene = Scene(name, (Shot("astronaut", "neutral", lines),), index_first=index_first)
+    render(folder, scenes=(scene,), workers=1)
     for other in (folder / "truth.parquet", folder / ".sample.json"):
         other.unlink(missing_ok=True)
     return folder / name

@@ -7,7 +7,7 @@ import pyarrow.parquet as pq
 import pytest
 
 import manifests
-from tests.curation.runs import moee, result_bytes
+from tests.curation.runs import moee, result_bytes, sample_video
 
 RECIPE = "name: test\nselect:\n  seconds: {min: %s}\n  faces: {max: 1}\n"
 
@@ -15,16 +15,7 @@ RECIPE = "name: test\nselect:\n  seconds: {min: %s}\n  faces: {max: 1}\n"
 @pytest.fixture(scope="module")
 def raw(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """A talking portrait of the embedded sample and a text beside it."""
-    if shutil.which("espeak-ng") is None:
-        pytest.skip("the sample's speech needs espeak-ng: apt-get install espeak-ng")
-    from curation.sample.render import render
-    from curation.sample.scenes import Line, Scene, Shot
-
-    folder = tmp_path_factory.mktemp("raw")
-    lines = (Line("The boat left the harbour at nine."), Line("Nobody was on board."))
-    render(folder, scenes=(Scene("talk.mp4", (Shot("astronaut", "neutral", lines),)),), workers=1)
-    for other in [path for path in folder.iterdir() if path.name != "talk.mp4"]:
-        other.unlink()
+    folder = sample_video(tmp_path_factory.mktemp("raw"), "talk.mp4", seconds=4).parent
     (folder / "notes.txt").write_text("shot in June")
     return folder
 

@@ -75,6 +75,7 @@ def test_workers_end_when_the_run_is_killed(tmp_path: Path) -> None:
     run.wait()
     worker = int(marker.read_text())
     wait_until(lambda: not alive(worker))
+    assert not alive(worker)
 
 
 def alive(pid: int) -> bool:

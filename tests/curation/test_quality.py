@@ -15,7 +15,7 @@ from manifests.measures import MEASURES
 from manifests.schema import measured
 from perception import weights
 from perception.errors import PerceptionError
-from tests.curation.runs import moee
+from tests.curation.runs import moee, sample_video
 
 NAMES = [field.name for field in MEASURES]
 OPTIONAL = {
@@ -29,17 +29,7 @@ OPTIONAL = {
 @pytest.fixture(scope="module")
 def raw(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """A talking portrait of the embedded sample."""
-    if shutil.which("espeak-ng") is None:
-        pytest.skip("the sample's speech needs espeak-ng: apt-get install espeak-ng")
-    from curation.sample.render import render
-    from curation.sample.scenes import Line, Scene, Shot
-
-    folder = tmp_path_factory.mktemp("raw")
-    lines = (Line("The boat left the harbour at nine."), Line("Nobody was on board."))
-    render(folder, scenes=(Scene("talk.mp4", (Shot("astronaut", "neutral", lines),)),), workers=1)
-    for other in [path for path in folder.iterdir() if path.name != "talk.mp4"]:
-        other.unlink()
-    return folder
+    return sample_video(tmp_path_factory.mktemp("raw"), "talk.mp4", seconds=4).parent
 
 
 @pytest.fixture(scope="module")

@@ -42,7 +42,7 @@ def good(tmp_path_factory: pytest.TempPathFactory) -> bytes:
     real = real_clips()
     if real is not None:
         return (real / "talk_512_may_speech_5s.mp4").read_bytes()
-    return sample_video(tmp_path_factory.mktemp("good"), "good.mp4", seconds=6).read_bytes()
+    return sample_video(tmp_path_factory.mktemp("good"), "good.mp4", seconds=6, index_first=False).read_bytes()
 
 
 @pytest.fixture(scope="module")
