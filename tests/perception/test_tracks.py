@@ -93,6 +93,10 @@ def check_promises(tracks: Sequence[FaceTrack], cuts: Sequence[int], pts: Sequen
         for observation in seen:
             assert not any(same_face(observation.box, other) for other in boxes.get(observation.frame, []))
             boxes.setdefault(observation.frame, []).append(observation.box)
+    for face in {track.face for track in tracks}:  # its pieces follow one another, and all know its first frame
+        pieces = [track.observations for track in tracks if track.face == face]
+        assert all(before[-1].frame < after[0].frame for before, after in pairwise(pieces))
+        assert {(o.face, o.began) for piece in pieces for o in piece} == {(face, pieces[0][0].frame)}
 
 
 @st.composite
@@ -242,6 +246,17 @@ def test_tracing_back_never_takes_the_face_of_another_track() -> None:
     assert continues(first, second)
     scene = Scene([[first]] * 5 + [[first, second]] * 6)
     assert spans(scene.play()) == [(0, 10), (5, 10)]
+
+
+def test_a_face_that_was_traced_back_says_so_when_it_is_first_seen() -> None:
+    """What looks at frames as they come then knows which of them a replay of the stored track has more."""
+    first, second = square(100, 100, 60), square(400, 100, 60)
+    scene = Scene([[first, second] if frame >= 7 else [first] for frame in range(14)])
+    tracker = FaceTracker(scene.detect, scene.mesh, TIME_BASE)
+    seen = [tracker.see(frame, frame, np.full((1, 1, 3), frame, np.int64), False) for frame in range(14)]
+    assert [len(faces) for faces in seen] == [1] * 10 + [2] * 4
+    assert {(o.face, o.began) for faces in seen for o in faces} == {(0, 0), (1, 7)}
+    assert [(t.face, t.observations[0].frame) for t in tracker.finish([])] == [(0, 0), (1, 7)]
 
 
 def test_only_the_largest_faces_get_landmarks() -> None:
