@@ -11,6 +11,7 @@ COMMANDS = {  # name -> module and attribute; a room is imported when its comman
     "curate": ("curation.cli", "curate"),
     "sample": ("curation.sample.cli", "sample"),
     "manifest": ("manifests.cli", "app"),
+    "publish": ("manifests.publish.cli", "publish"),
     "models": ("perception.cli", "app"),
     "doctor": ("moee_doctor", "doctor"),
 }

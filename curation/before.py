@@ -4,6 +4,8 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
+from curation.whole import STAGES
+
 
 @dataclass
 class Before:
@@ -42,8 +44,12 @@ class Before:
 
     @classmethod
     def _of(cls, manifest: Any) -> "Before":
+        import pyarrow as pa
+        import pyarrow.compute as pc
+
         before = cls(recipe=manifest.recipe)
         outcomes = manifest.table("outcomes", ["source", "stage", "key", "models"])
+        outcomes = outcomes.filter(pc.invert(pc.is_in(outcomes.column("stage"), value_set=pa.array(STAGES))))
         for group in outcomes.select(["source", "key"]).group_by("source").aggregate([("key", "distinct")]).to_pylist():
             before.keys[group["source"]] = set(group["key_distinct"])
         for row in outcomes.select(["stage", "models"]).to_pylist():

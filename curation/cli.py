@@ -93,10 +93,12 @@ def curate(
 def _run(
     inputs: "list[Input]", out: Path, recipe: "Recipe", workers: int, fetch: "Settings", *, refresh: bool, as_json: bool
 ) -> None:
+    from curation.missing import say_it_once
     from curation.run import curate as run
     from curation.show import as_dict, print_report
     from curation.watch import Progress
 
+    say_it_once()
     stopped = _Stopped()
     try:
         with Progress() as progress:

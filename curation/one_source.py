@@ -1,149 +1,27 @@
 """One source through all stages: what is committed is loaded, what is stale is made, in at most one decode."""
 
 import dataclasses
-import errno
-import os
 import time
-from dataclasses import dataclass, field
-from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from curation.engines.local import report_progress
+from curation.missing import say_it_once
 from curation.pipeline import Pipeline, config_hash
-from curation.sources.inputs import Facts, Label
 from curation.stage import Drop, Fail, FrameConsumer, PixelStage, SourceWork, Stage
 from curation.stages.export import exported
 from curation.stages.labels import labels_hash
 from curation.stages.probe import source_row
+from curation.task import Done, Task
 from manifests.outcomes import Dropped, Failed, Kept, Outcome
-from manifests.store import Head, Store
+from manifests.store import Store
 
 if TYPE_CHECKING:
     import pyarrow as pa
 
-# A disk or a network share that answers so may answer otherwise tomorrow.
-UNREADABLE = (
-    errno.EIO,
-    errno.ESTALE,
-    errno.EACCES,
-    errno.EPERM,
-    errno.ENOENT,
-    errno.EMFILE,
-    errno.ENFILE,
-    errno.ENOMEM,
-)
-
-
-@dataclass(frozen=True)
-class Task:
-    """What a worker needs to curate one source; small and picklable."""
-
-    out: Path
-    pipeline: Pipeline
-    id: str
-    name: str
-    path: Path
-    origin: str
-    sha256: str
-    bytes: int
-    mtime_ns: int
-    sound: Path | None = None
-    sound_sha256: str | None = None
-    labels: tuple[Label, ...] = ()
-    facts: Facts | None = None
-
-    def work(self) -> SourceWork:
-        """The source as stages see it."""
-        return SourceWork(
-            self.id,
-            self.name,
-            self.path,
-            self.origin,
-            self.sha256,
-            self.bytes,
-            folder=self.out,
-            sound=self.sound,
-            sound_sha256=self.sound_sha256,
-            labels=self.labels,
-            source_facts=self.facts,
-        )
-
-    def head(
-        self,
-        keys: dict[str, str],
-        status: str,
-        *,
-        reasons: tuple[str, ...] = (),
-        error: str | None = None,
-        retry: bool = False,
-    ) -> Head:
-        """What is current for the source."""
-        return Head(
-            source=self.id,
-            name=self.name,
-            origin=self.origin,
-            sha256=self.sha256 or None,
-            bytes=self.bytes,
-            mtime_ns=self.mtime_ns,
-            keys=keys,
-            status=status,
-            reasons=reasons,
-            error=error,
-            retry=retry,
-        )
-
-    def check_unchanged(self, error: Exception | None = None) -> None:
-        """Tell a fault of the file's content from one of its place.
-
-        Raises:
-            SourceUnavailableError: the file is gone, cannot be read just now, or is another one than was hashed.
-        """
-        try:
-            facts = self.path.stat()
-        except OSError as reason:
-            raise SourceUnavailableError(f"the file went away during the run ({reason.strerror})") from reason
-        if (facts.st_size, facts.st_mtime_ns) != (self.bytes, self.mtime_ns):
-            raise SourceUnavailableError("the file changed during the run")
-        if error is not None and isinstance(error.__cause__, OSError) and error.__cause__.errno in UNREADABLE:
-            raise SourceUnavailableError(f"the file cannot be read just now ({os.strerror(error.__cause__.errno)})")
-
-
-class SourceUnavailableError(Exception):
-    """Nothing is wrong with the source's content: it is tried again in the next run, and nothing is recorded of it."""
-
-
-@dataclass
-class Done:
-    """What a worker tells of a finished source.
-
-    Args:
-        status: kept, dropped or failed.
-        reasons: codes, when dropped: all that any of its candidates or the source itself met.
-        error: one sentence, when failed.
-        clips: kept clips.
-        failed_clips: kept clips whose file could not be made.
-        flags: what is odd about the file, such as truncated.
-        frames: frames of the source, 0 when unknown.
-        analysed: frames decoded by the shared analysis decode in this run.
-        exported: frames decoded for exports in this run.
-        seconds: of each stage that ran.
-    """
-
-    id: str
-    status: str = "kept"
-    reasons: tuple[str, ...] = ()
-    error: str | None = None
-    clips: int = 0
-    failed_clips: int = 0
-    flags: tuple[str, ...] = ()
-    frames: int = 0
-    analysed: int = 0
-    exported: int = 0
-    seconds: dict[str, float] = field(default_factory=dict)
-
 
 def curate_source(task: Task) -> Done:
     """Bring one source up to date and write its head; runs in a worker process."""
+    say_it_once()
     return _Run(task).run()
 
 
@@ -234,6 +112,8 @@ class _Run:
                         return ended
                     continue
                 self._unload_files()
+            if stage.name == "export":
+                self.work.exported = last_export(self.store, stage, self.task.id)
             started = time.monotonic()
             before = dict(self.work.tables)
             self.work.frames_decoded = 0
@@ -371,6 +251,19 @@ def commit_input(store: Store, work: SourceWork, pipeline: Pipeline, ended: Drop
         stage.run(work)
         store.commit(work.id, stage.name, key, work.tables, [outcome])
     return {stage.name: key}
+
+
+def last_export(store: Store, stage: Stage, source: str) -> dict[str, dict[str, Any]]:
+    """The kept clips of a source's last export, by id, if the same settings made them; else none."""
+    head = store.head(source)
+    key = None if head is None else head.keys.get(stage.name)
+    if key is None or not store.committed(source, stage.name, key):
+        return {}
+    said = store.outcomes(source, stage.name, key)
+    if any((outcome.version, outcome.config) != (stage.version, config_hash(stage)) for outcome in said):
+        return {}
+    rows = store.read(source, stage.name, key, "clips").to_pylist() if said else []
+    return {row["id"]: row for row in rows if row["status"] == "kept"}
 
 
 def read_tables(store: Store, source: str, stage: str, key: str) -> "dict[str, pa.Table]":

@@ -5,13 +5,15 @@ import difflib
 import hashlib
 import json
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, TypeVar
 
 from curation.errors import CurationError
-from curation.stage import PixelStage, Stage
+from curation.stage import ManifestStage, PixelStage, Stage
 from curation.stages.clips import Clips
+from curation.stages.embeddings import Embeddings
 from curation.stages.export import Export
 from curation.stages.faces import Faces
+from curation.stages.fingerprints import Fingerprints
 from curation.stages.input import Input
 from curation.stages.labels import Labels
 from curation.stages.probe import Probe
@@ -19,12 +21,22 @@ from curation.stages.quality import Quality
 from curation.stages.select import Select
 from curation.stages.shots import Shots
 from curation.stages.sound import Sound
+from curation.stages.speaking import Speaking
+from curation.stages.speaking_pixels import Mouths
 from curation.stages.speech import Speech
+from curation.whole.duplicates import Duplicates
+from curation.whole.identities import Identities
+from curation.whole.splits import Splits
+from manifests.tables import SCHEMA_VERSION
 
 if TYPE_CHECKING:
     from manifests.recipe import Recipe
 
-CONFIGURABLE: tuple[type[Stage], ...] = (Shots, Faces, Quality, Speech, Sound, Clips)
+PIXEL: tuple[type[PixelStage], ...] = (Shots, Faces, Quality, Embeddings, Fingerprints, Mouths)
+TABLE: tuple[type[Stage], ...] = (Speech, Sound, Clips, Speaking)
+WHOLE: tuple[type[ManifestStage], ...] = (Identities, Duplicates, Splits)
+CONFIGURABLE: tuple[type[Stage] | type[ManifestStage], ...] = (*PIXEL, *TABLE, *WHOLE)
+Configured = TypeVar("Configured", bound=Stage | ManifestStage)
 
 
 @dataclass(frozen=True)
@@ -35,15 +47,17 @@ class Pipeline:
         first: what is said of every input, readable or not.
         pixel: they share one decode.
         table: they read tables, sound, or only the frames of kept clips.
+        whole: they work on the whole manifest, when all sources are done.
     """
 
     first: Input
     pixel: tuple[PixelStage, ...]
     table: tuple[Stage, ...]
+    whole: tuple[ManifestStage, ...] = ()
 
     @property
     def stages(self) -> tuple[Stage, ...]:
-        """All stages, in order."""
+        """All stages of one source, in order."""
         return (self.first, *self.pixel, *self.table)
 
     def keys(self, source: str, labels: str = "") -> dict[str, str]:
@@ -56,6 +70,7 @@ class Pipeline:
         keys: dict[str, str] = {}
         for stage in self.stages:
             facts = [
+                SCHEMA_VERSION,
                 source,
                 stage.name,
                 stage.version,
@@ -68,7 +83,7 @@ class Pipeline:
         return keys
 
 
-def config_hash(stage: Stage) -> str:
+def config_hash(stage: Stage | ManifestStage) -> str:
     """Hash of a stage's settings; the same settings give the same hash on any machine."""
     settings = dataclasses.asdict(stage)  # type: ignore[call-overload]
     return hashlib.sha256(json.dumps(settings, sort_keys=True).encode()).hexdigest()[:16]
@@ -84,8 +99,6 @@ def build(recipe: "Recipe") -> Pipeline:
     for section in recipe.stages:
         if section not in names:
             raise CurationError(f"recipe {recipe.name!r}: no stage is called {section!r}{_nearest(section, names)}")
-    shots, faces, quality, speech, sound, clips = (_configure(stage, recipe) for stage in CONFIGURABLE)
-    assert isinstance(shots, Shots) and isinstance(faces, Faces) and isinstance(quality, Quality)
     thresholds = {column: bound.model_dump() for column, bound in recipe.select.items()}
     wanted = recipe.export
     export = Export(
@@ -96,10 +109,15 @@ def build(recipe: "Recipe") -> Pipeline:
         preset=wanted.preset,
     )
     select = Select(thresholds=thresholds, recipe=recipe.hash)
-    return Pipeline(Input(), (Probe(), shots, faces, quality), (Labels(), speech, sound, clips, select, export))
+    return Pipeline(
+        Input(),
+        (Probe(), *(_configure(stage, recipe) for stage in PIXEL)),
+        (Labels(), *(_configure(stage, recipe) for stage in TABLE), select, export),
+        tuple(_configure(stage, recipe) for stage in WHOLE),
+    )
 
 
-def _configure(stage: type[Stage], recipe: "Recipe") -> Stage:
+def _configure(stage: type[Configured], recipe: "Recipe") -> Configured:
     from pydantic import TypeAdapter, ValidationError
 
     settings: dict[str, Any] = dict(recipe.stages.get(stage.name) or {})

@@ -19,10 +19,14 @@ STAGES: Final[dict[str, tuple[float, float]]] = {
     "shots": (104.0, 34.0),
     "faces": (968.0, 17.0),
     "quality": (101.0, 29.0),
+    "embeddings": (260.0, 0.0),  # five crops of each face track
+    "fingerprints": (40.0, 0.0),
+    "mouths": (104.0, 0.0),
     "labels": (0.1, 0.0),
     "speech": (147.0, 0.0),
     "sound": (250.0, 0.0),  # DNSMOS every 6 s
     "clips": (1.8, 0.0),
+    "speaking": (17.0, 0.0),
     "select": (9.5, 0.0),
     "export": (245.0, 931.0),  # per hour of clips, per megapixel of the clip
 }

@@ -8,15 +8,20 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Protocol
 
+from curation.after import After
 from curation.before import Before
+from curation.certify import certify
 from curation.contents import Content, Contents
 from curation.engines.local import Finished, LocalEngine
 from curation.errors import CurationError
-from curation.one_source import Done, SourceUnavailableError, Task, commit_input, curate_source
+from curation.one_source import commit_input, curate_source
 from curation.pipeline import Pipeline, build
+from curation.result import Result
 from curation.sources.inputs import Input, printable
 from curation.stage import Drop, Fail
 from curation.stages.labels import labels_hash
+from curation.task import Done, SourceUnavailableError, Task
+from curation.whole.step import WholeManifest
 from manifests.errors import ManifestError
 from manifests.files import exclusive
 from manifests.recipe import Recipe
@@ -47,33 +52,8 @@ class Watcher(Protocol):
     def tick(self, shares: Sequence[float]) -> None:
         """Each source's share done."""
 
-    def ended(self, result: "Result") -> None:
+    def ended(self, result: Result) -> None:
         """An input has ended."""
-
-
-@dataclass
-class Result:
-    """What became of one input.
-
-    Args:
-        name: relative to the SOURCE argument, printable.
-        id: of its source.
-        status: kept, dropped or failed.
-        reasons: codes, when dropped.
-        error: one sentence, when failed.
-        clips: kept clips.
-        failed_clips: clips that passed selection but could not be exported.
-        flags: what is odd about the file, such as truncated.
-    """
-
-    name: str
-    id: str
-    status: str
-    reasons: tuple[str, ...] = ()
-    error: str | None = None
-    clips: int = 0
-    failed_clips: int = 0
-    flags: tuple[str, ...] = ()
 
 
 @dataclass
@@ -87,6 +67,7 @@ class RunReport:
         exported_frames: frames decoded for exports in this run.
         worked: sources that a worker brought up to date.
         models: weights that the face tracks depend on.
+        missing: a sentence for each optional model that was not used because it is absent or damaged.
     """
 
     out: Path
@@ -99,6 +80,7 @@ class RunReport:
     seconds: float = 0.0
     stage_seconds: dict[str, float] = field(default_factory=dict)
     models: tuple[str, ...] = ()
+    missing: tuple[str, ...] = ()
 
     def count(self, status: str) -> int:
         """Inputs that ended so."""
@@ -190,11 +172,34 @@ class _Curation:
         tasks.sort(key=lambda task: (-task.bytes, task.id))  # the largest first, so that no worker idles at the end
         self.watcher.begin([task.bytes for task in tasks], len(self.report.results))
         self._work(tasks)
-        self.store.snapshot(self.recipe.resolved())
+        self._whole(sources)
         self.store.collect_garbage()
         self.report.results.sort(key=lambda result: (result.name, result.id))
         self.report.source_frames = self._frames(sources)
         return self.report
+
+    def _whole(self, sources: dict[str, Content]) -> None:
+        """Persons, duplicates and splits over all sources, and the snapshot that names them."""
+        step = WholeManifest(self.pipeline.whole, self.out, self.watcher.note)
+        fresh = self.store.snapshot(self.recipe.resolved(), step)
+        certify(self.out, fresh=fresh)
+        self.report.stage_seconds |= step.seconds
+        left = After.read(self.out)
+        self.report.results = [left.result(result) for result in self.report.results]
+        self._restore(sources, left)
+
+    def _restore(self, sources: dict[str, Content], left: After) -> None:
+        """Cut the clips again that were set aside as duplicates of a clip that is gone."""
+        lost = left.without_file(_files_present(self.out / "clips"))
+        tasks = [self._task_of(sources[source]) for source in sorted(lost) if source in sources]
+        for end in LocalEngine(self.workers).run(curate_source, tasks, tick=lambda shares: None) if tasks else ():
+            if end.died or end.error is not None:
+                raise CurationError(f"clips of {tasks[end.index].name} could not be cut again: run the same command")
+        if away := len(lost) - len(tasks):
+            self.watcher.note(
+                f"the clips of {away} sources are no duplicates any more, and their files are gone: "
+                "give these sources to the same command again"
+            )
 
     def _sweep(self) -> None:
         """Remove what a killed run left unfinished; no other run is at work here (`exclusive`)."""
@@ -206,9 +211,13 @@ class _Curation:
     # -- what this run may not spoil --------------------------------------------------------------
 
     def _check_models(self) -> None:
-        """Say which landmark model is used; better results are not replaced because a folder is missing."""
+        """Say which models are not here; better landmarks are not replaced because a folder is missing."""
+        from curation.missing import missing
         from perception.landmarks import BUNDLE, MESH
 
+        self.report.missing = tuple(missing(self.pipeline.stages))
+        for sentence in self.report.missing:
+            self.watcher.note(sentence)
         (faces,) = [stage for stage in self.pipeline.pixel if stage.name == "faces"]
         self.report.models = faces.models()
         names = {model.split("@")[0] for model in self.report.models}
@@ -261,6 +270,9 @@ class _Curation:
         if head is not None and self._holds(head, item):
             self._settle(self._result_of(head))
             return None
+        return self._task_of(item)
+
+    def _task_of(self, item: Content) -> Task:
         assert item.input.path is not None
         return Task(
             out=self.out,

@@ -29,6 +29,7 @@ def as_dict(report: "RunReport") -> dict[str, Any]:
             "ratio": None if report.ratio is None else round(report.ratio, 4),
         },
         "models": list(report.models),
+        "missing": list(report.missing),
         "seconds": round(report.seconds, 3),
         "stage_seconds": {stage: round(seconds, 3) for stage, seconds in report.stage_seconds.items()},
         "sources": [

@@ -1,16 +1,15 @@
 """The contract between stages, the shared decode and engines."""
 
 from abc import ABC, abstractmethod
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import TYPE_CHECKING, ClassVar, Protocol
+from typing import TYPE_CHECKING, Any, ClassVar, Protocol
 
 if TYPE_CHECKING:
     import pyarrow as pa
 
     from curation.sources.inputs import Facts, Label
-    from manifests.manifest import Manifest
     from media.decode import DecodeReport, Frame
     from media.probe import SourceFacts
 
@@ -62,6 +61,7 @@ class SourceWork:
         sound_sha256: of that file, hex.
         labels: what a dataset says of it.
         source_facts: what its site said of it, when it was downloaded.
+        exported: clip id -> its row, of the last export with the same settings: its file need not be made again.
     """
 
     id: str
@@ -80,6 +80,7 @@ class SourceWork:
     report: "DecodeReport | None" = None
     frames_decoded: int = 0
     clip_errors: dict[str, str] = field(default_factory=dict)
+    exported: dict[str, dict[str, Any]] = field(default_factory=dict)
 
     def add(self, name: str, table: "pa.Table") -> None:
         """Store a table that this stage made; a later stage may replace an earlier one's."""
@@ -132,12 +133,34 @@ class PixelStage(Stage):
         return None
 
 
+class Whole(Protocol):
+    """What a stage over the whole manifest may read: `curation.whole.view.View`."""
+
+    def table(self, name: str, columns: Sequence[str] | None = None) -> "pa.Table":
+        """A table of the snapshot in the making, sorted by id; `clips` with what earlier manifest stages set."""
+
+    def previous(self, name: str) -> "pa.Table | None":
+        """The stage's own table of the last snapshot, if the same settings and models made it: old ids stay."""
+
+
 class ManifestStage(ABC):
-    """A step over the whole manifest: snapshot in, tables out, one writer, order of rows fixed by id."""
+    """A step over the whole manifest: snapshot in, tables out, one writer, order of rows fixed by id.
+
+    Subclasses are frozen dataclasses: their fields are the settings of the recipe's section of the same name. The
+    result depends on the tables alone, never on the order in which sources came or on the clock; run again on its own
+    result (`previous`) it gives the same.
+    """
 
     name: ClassVar[str]
     version: ClassVar[int]
+    judges: ClassVar[bool] = False  # whether it may drop a clip
 
     @abstractmethod
-    def run(self, manifest: "Manifest") -> Tables:
-        """Tables to replace or add in the snapshot."""
+    def run(self, manifest: Whole) -> Tables:
+        """Tables to put into the snapshot.
+
+        Returns:
+            Table name to rows in its schema. A table named `clips` is not replaced: it holds `id` and the columns that
+            the stage sets (null for the clips that it does not name), and may hold `reasons`, a list of codes: a kept
+            clip with reasons is dropped.
+        """

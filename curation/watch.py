@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from types import TracebackType
 from typing import Any
 
-from curation.run import Result
+from curation.result import Result
 
 QUIET_SECONDS = 30.0  # between lines when stderr is no terminal
 

@@ -8,6 +8,7 @@ from typing import Annotated, Any
 
 import typer
 
+from manifests.split_cli import EPILOG, split
 from manifests.text import printable
 
 app = typer.Typer(
@@ -97,6 +98,9 @@ def select(
         f"{change.clips} candidates, {change.gained} gained, {change.lost} lost, {change.failed} failed either way;"
         f" nothing was written: moee curate with --recipe {printable(recipe)} applies it"
     )
+
+
+app.command(epilog=EPILOG)(split)
 
 
 @app.command(

@@ -10,11 +10,11 @@ from typing import TYPE_CHECKING, Final
 import pyarrow.compute as pc
 
 from manifests.files import ASIDE, plain_errors
-from manifests.snapshot import newest
+from manifests.parquet import read_table
 from manifests.store import COMMIT
 
 if TYPE_CHECKING:
-    from manifests.store import Part, Store
+    from manifests.store import Store
 
 # A clip of ours, finished or being written; nothing else in clips/ is ever touched.
 _CLIP: Final = re.compile(r"^\.?c_[0-9a-f]{16}\.[A-Za-z0-9._-]+$")
@@ -23,13 +23,10 @@ _CLIP: Final = re.compile(r"^\.?c_[0-9a-f]{16}\.[A-Za-z0-9._-]+$")
 def collect(store: "Store") -> int:
     """Remove what no head names; see `Store.collect_garbage`."""
     named: dict[Path, set[str]] = {}
-    clips: set[str] = set()
     for head in store.heads().values():
-        parts = list(store.current(head))
-        for part in parts:
+        for part in store.current(head):
             named[part.folder] = {COMMIT, *(entry.file for entry in part.tables.values())}
-        if "clips" in (last := newest(parts)):
-            clips |= _kept_files(store, last["clips"])
+    clips = _kept_files(store.root)
     with plain_errors(store.root):
         removed = _collect_parts(store.root / "parts", named)
         removed += sum(_remove(path) for path in _unfinished(store.root))
@@ -39,8 +36,9 @@ def collect(store: "Store") -> int:
     return removed
 
 
-def _kept_files(store: "Store", part: "Part") -> set[str]:
-    table = store.read(part.source, part.stage, part.key, "clips", columns=["file", "status"])
+def _kept_files(root: Path) -> set[str]:
+    """What the snapshot names: a duplicate that a stage over the whole manifest dropped keeps no file."""
+    table = read_table("clips", root / "clips.parquet", columns=["file", "status"])
     return set(table.filter(pc.equal(table["status"], "kept"))["file"].to_pylist())
 
 

@@ -48,6 +48,24 @@ MEASURES: Final[tuple[pa.Field, ...]] = (
     _measure("mos_sig", "DNSMOS P.835, speech", "1..5", "mos"),
     _measure("mos_bak", "DNSMOS P.835, background", "1..5", "mos"),
     _measure("mos_ovr", "DNSMOS P.835, overall", "1..5", "mos"),
+    _measure("sync", "how well mouth and sound agree at their best lag", "-1..1", "speaker"),
+    _measure("sync_margin", "how far that is above what unrelated sound reaches", "standard deviations", "speaker"),
+    _measure(
+        "av_lag",
+        "how much later the sound comes than the lips; null unless two signals agree and chance would seldom do",
+        "ms",
+        "lag",
+    ),
+    _measure(
+        "mouth_motion",
+        "standard deviation of the lips' outer height over the distance of the eyes",
+        "per mille",
+        "mouth",
+    ),
+    _measure("moving_mouth", "frames in which Light-ASD sees a mouth that speaks", "0..1", "mouth"),
+    _measure("offscreen", "share of the speech during which the mouth stays still", "0..1", "offscreen"),
+    _measure("dubbed", "how often unrelated sound would fit the moving mouth as well", "0..1", "dubbed"),
+    _measure("speakers", "voices in the clip; null where no diarization told them apart", "voice", "speakers"),
     _measure("music_tones", "share of the sound that is tones held for 0.5 s: music, hum, singing", "0..1", "music"),
 )
 
@@ -82,4 +100,39 @@ SOUND: Final[tuple[pa.Field, ...]] = (
     described("mos_sig", pa.float32(), "DNSMOS P.835, speech", "1..5", null=True),
     described("mos_bak", pa.float32(), "DNSMOS P.835, background", "1..5", null=True),
     described("mos_ovr", pa.float32(), "DNSMOS P.835, overall", "1..5", null=True),
+)
+
+SPEAKING: Final[tuple[pa.Field, ...]] = (  # per face track
+    described("windows", pa.int32(), "windows of the track in which someone speaks and the mouth is seen", "window"),
+    described("valid", pa.int32(), "those in which a lag can be told", "window"),
+    described("sync", pa.float32(), "how well mouth and sound agree at their best lag", "-1..1", null=True),
+    described(
+        "sync_margin",
+        pa.float32(),
+        "how far that is above what unrelated sound reaches",
+        "standard deviations",
+        null=True,
+    ),
+    described(
+        "av_lag", pa.float32(), "how much later the sound comes than the lips, where it can be told", "ms", null=True
+    ),
+    described(
+        "mouth_motion",
+        pa.float32(),
+        "standard deviation of the lips' outer height over the distance of the eyes",
+        "per mille",
+        null=True,
+    ),
+    described("moving_mouth", pa.float32(), "frames with a mouth that speaks, by Light-ASD", "0..1", null=True),
+    described("moving_mouth_model", pa.string(), "its name and the first 12 digits of its hash", null=True),
+    described("offscreen", pa.float32(), "share of the speech during which the mouth stays still", "0..1", null=True),
+    described(
+        "dubbed", pa.float32(), "how often unrelated sound would fit the moving mouth as well", "0..1", null=True
+    ),
+)
+
+MOUTHS: Final[tuple[pa.Field, ...]] = (  # a row per window of 1 s that Light-ASD saw; for stages only
+    described("track", pa.string(), "id of the face track"),
+    described("frames", pa.list_(pa.int64()), "frame of the source that stands for each 1/25 s of the window", "frame"),
+    described("scores", pa.list_(pa.float32()), "logarithm of the odds that its mouth speaks", "nat"),
 )

@@ -1,4 +1,4 @@
-"""The tables of a manifest as typed Arrow schemas, and how ids and landmarks are written."""
+"""Typed Arrow tables from rows and columns, and how ids and landmarks are written."""
 
 import hashlib
 from collections.abc import Iterable, Mapping, Sequence
@@ -9,204 +9,19 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from manifests.errors import ManifestError
-from manifests.measures import MEASURES, QUALITY, SOUND
-from manifests.measures import described as _field
+from manifests.tables import ID_KINDS as ID_KINDS
+from manifests.tables import PREFIXES as PREFIXES
+from manifests.tables import SCHEMA_VERSION as SCHEMA_VERSION
+from manifests.tables import SCHEMAS as SCHEMAS
+from manifests.tables import SNAPSHOT_TABLES as SNAPSHOT_TABLES
+from manifests.tables import SOURCE_TABLES as SOURCE_TABLES
+from manifests.tables import TABLES as TABLES
+from manifests.tables import WHOLE_COLUMNS as WHOLE_COLUMNS
+from manifests.tables import WHOLE_TABLES as WHOLE_TABLES
 from manifests.text import nearest
 
-SCHEMA_VERSION: Final = 1
-PREFIXES: Final = {"source": "s", "shot": "h", "track": "t", "clip": "c", "speech": "p", "label": "l"}
 STATUSES: Final = ("kept", "dropped", "failed")
 LANDMARK_STEPS: Final = 16384  # a landmark's unit is the picture's long side / LANDMARK_STEPS
-
-_TEXT, _LONG, _INT, _SHORT = pa.string(), pa.int64(), pa.int32(), pa.int16()
-_REAL, _DOUBLE, _FLAG = pa.float32(), pa.float64(), pa.bool_()
-
-
-def _schema(*fields: pa.Field) -> pa.Schema:
-    version = _field("schema_version", _SHORT, "version of this table's layout")
-    return pa.schema([*fields, version])
-
-
-def _id(kind: str) -> pa.Field:
-    return _field("id", _TEXT, f"id of the {kind}: {PREFIXES[kind]}_ and 16 hexadecimal digits")
-
-
-_SOURCE = _field("source", _TEXT, "id of the source")
-_SHOT = _field("shot", _TEXT, "id of the shot")
-_TRACK = _field("track", _TEXT, "id of the face track")
-_INDEX = _field("index", _INT, "position within the source, from 0")
-_TIME_BASE = (
-    _field("time_base_num", _LONG, "numerator of the length of one tick", "s"),
-    _field("time_base_den", _LONG, "denominator of the length of one tick"),
-)
-_SPAN = (
-    _field("start_pts", _LONG, "first tick", "time base"),
-    _field("end_pts", _LONG, "first tick after the span", "time base"),
-    *_TIME_BASE,
-)
-_FRAME_SPAN = (
-    _field("start_frame", _LONG, "first frame, counted from 0 in presentation order", "frame"),
-    _field("end_frame", _LONG, "first frame after the span", "frame"),
-)
-_BOX = tuple(
-    _field(name, _REAL, f"{side} of the face box on the displayed picture", "px")
-    for name, side in (("x0", "left"), ("y0", "top"), ("x1", "right"), ("y1", "bottom"))
-)
-_CROP = tuple(
-    _field(f"crop_{name}", _REAL, f"{side} of the square around the face", "share of the picture", null=True)
-    for name, side in (("x0", "left"), ("y0", "top"), ("x1", "right"), ("y1", "bottom"))
-)
-
-_GIVEN = (  # what a dataset says; what is measured here has columns of its own
-    _field("identity", _TEXT, "the person's name in the dataset", null=True),
-    _field("emotion", _TEXT, "basic emotion, neutral or contempt", null=True),
-    _field("compound", _TEXT, "compound emotion", null=True),
-    _field("intensity", _SHORT, "as the dataset counts", null=True),
-    _field("take", _TEXT, "number or name of the take", null=True),
-    _field("view", _TEXT, "camera position", null=True),
-    _field("text", _TEXT, "what is said or shown", null=True),
-)
-
-SCHEMAS: Final[dict[str, pa.Schema]] = {
-    "sources": _schema(
-        _id("source"),
-        _field("name", _TEXT, "path relative to what was given on the command line, printable"),
-        _field("origin", _TEXT, "absolute path or URL, printable"),
-        _field("sha256", _TEXT, "hash of the file, null when it could not be read", null=True),
-        _field("bytes", _LONG, "size of the file, null when it could not be read", "byte", null=True),
-        _field("sound_sha256", _TEXT, "hash of the file that holds the sound, when that is another one", null=True),
-        _field("sound_origin", _TEXT, "where that file lies", null=True),
-        _field("title", _TEXT, "title as its site states it", null=True),
-        _field("licence", _TEXT, "licence as the source states it", null=True),
-        _field("uploader", _TEXT, "who published it", null=True),
-        _field("upload_date", _TEXT, "when it was published, YYYYMMDD", null=True),
-        _field("language", _TEXT, "language as the source states it", null=True),
-        _field("format_id", _TEXT, "which of the site's formats was fetched", null=True),
-        _field("retrieved_at", pa.timestamp("us", tz="UTC"), "when it was fetched or first seen", null=True),
-        _field("container", _TEXT, "container format", null=True),
-        _field("video_codec", _TEXT, "codec of the picture", null=True),
-        _field("width", _INT, "width as displayed", "px", null=True),
-        _field("height", _INT, "height as displayed", "px", null=True),
-        _field("rotation", _SHORT, "clockwise turn that displays the coded picture", "degree", null=True),
-        _field("pixel_format", _TEXT, "pixel format of the coded picture", null=True),
-        _field("frame_rate_num", _LONG, "numerator of the average frame rate", "frame/s", null=True),
-        _field("frame_rate_den", _LONG, "denominator of the average frame rate", null=True),
-        _field("time_base_num", _LONG, "numerator of the length of one tick", "s", null=True),
-        _field("time_base_den", _LONG, "denominator of the length of one tick", null=True),
-        _field("start_pts", _LONG, "tick of the first decoded frame", "time base", null=True),
-        _field("end_pts", _LONG, "first tick after the last decoded frame", "time base", null=True),
-        _field("frames", _LONG, "decoded frames", "frame", null=True),
-        _field("audio_codec", _TEXT, "codec of the sound", null=True),
-        _field("audio_rate", _INT, "sample rate of the sound", "Hz", null=True),
-        _field("audio_channels", _SHORT, "channels of the sound", null=True),
-        _field("flags", pa.list_(_TEXT), "what is odd about the file, such as truncated"),
-    ),
-    "labels": _schema(
-        _id("label"),
-        _SOURCE,
-        _INDEX,
-        _field("dataset", _TEXT, "who says so"),
-        _field("start_pts", _LONG, "first tick of the span, null for the whole source", "time base", null=True),
-        _field("end_pts", _LONG, "first tick after it", "time base", null=True),
-        _field("time_base_num", _LONG, "numerator of the length of one tick", "s", null=True),
-        _field("time_base_den", _LONG, "denominator of the length of one tick", null=True),
-        *_CROP,
-        _field("crop_width", _INT, "width of the picture that the crop was made for", "px", null=True),
-        _field("crop_height", _INT, "its height", "px", null=True),
-        *_GIVEN,
-    ),
-    "timeline": _schema(_SOURCE, _field("pts", pa.list_(_LONG), "tick of every decoded frame, in order", "time base")),
-    "shots": _schema(_id("shot"), _SOURCE, _INDEX, *_SPAN, *_FRAME_SPAN),
-    "tracks": _schema(
-        _id("track"),
-        _SOURCE,
-        _SHOT,
-        _INDEX,
-        *_SPAN,
-        *_FRAME_SPAN,
-        _field("frames", _LONG, "rows of the track in frames", "frame"),
-        _field("detected", _LONG, "frames in which the detector found the face", "frame"),
-        _field("meshed", _LONG, "frames in which landmarks were found", "frame"),
-        _field("tracked", _LONG, "frames bridged between two sightings", "frame"),
-        _field("confirmed", _FLAG, "whether landmarks say that this is a face"),
-        _field("face_size", _REAL, "median shorter side of the box", "px", null=True),
-        _field("score", _REAL, "mean score of the detector", "0..1", null=True),
-        _field("landmarks_model", _TEXT, "name of the landmark model", null=True),
-    ),
-    "frames": _schema(
-        _SOURCE,
-        _TRACK,
-        _field("frame", _LONG, "frame of the source, from 0 in presentation order", "frame"),
-        _field("pts", _LONG, "tick of the frame in the source's time base", "time base"),
-        _field("state", _TEXT, "how the face was seen: meshed, detected or tracked"),
-        *_BOX,
-        _field("score", _REAL, "score of the detector", "0..1", null=True),
-        _field("yaw", _REAL, "turn to the side", "degree", null=True),
-        _field("pitch", _REAL, "nod", "degree", null=True),
-        _field("roll", _REAL, "tilt in the picture's plane", "degree", null=True),
-        _field("landmarks", pa.list_(_SHORT), "x, y, z of each point", "long side / 16384", null=True),
-        _field("blendshapes", pa.list_(pa.uint16()), "52 expression weights", "1/65535", null=True),
-    ),
-    "speech": _schema(
-        _id("speech"),
-        _SOURCE,
-        _INDEX,
-        *_SPAN,
-        _field("probability", _REAL, "mean probability of speech in the turn", "0..1"),
-        _field("speaker", _TEXT, "who speaks, when known", null=True),
-    ),
-    "quality": _schema(_SOURCE, *QUALITY),
-    "sound": _schema(_SOURCE, *SOUND),
-    "clips": _schema(
-        _id("clip"),
-        _SOURCE,
-        _SHOT,
-        _field("track", _TEXT, "id of the face track; null where a given span shows no face", null=True),
-        *_SPAN,
-        *_FRAME_SPAN,
-        _field("frames", _LONG, "source frames in the span", "frame"),
-        _field("seconds", _DOUBLE, "length, derived from the span", "s", reason="length"),
-        *_CROP,
-        _field("crop_from", _TEXT, "face, dataset, or dataset_scaled: made for a picture of another size", null=True),
-        _field("source_width", _INT, "width of the displayed source picture", "px"),
-        _field("source_height", _INT, "height of the displayed source picture", "px"),
-        _field("faces", _SHORT, "most faces seen at once in 5 % of the frames", "face", reason="faces", null=True),
-        _field("face_size", _REAL, "median shorter side of the face box", "px", reason="face_size", null=True),
-        _field("cuts", _SHORT, "shot boundaries inside the span", reason="cuts", null=True),
-        _field("face_share", _REAL, "frames that show the face", "0..1", reason="face_share", null=True),
-        _field("speech_share", _REAL, "time that is speech", "0..1", reason="speech", null=True),
-        _field("longest_pause", _REAL, "longest time without speech", "s", reason="pause", null=True),
-        *MEASURES,
-        _field("dataset", _TEXT, "who gives the labels in the given_ columns", null=True),
-        *(field.with_name(f"given_{field.name}") for field in _GIVEN),
-        _field("recipe", _TEXT, "hash of the recipe"),
-        _field("status", _TEXT, "kept, dropped or failed"),
-        _field("reasons", pa.list_(_TEXT), "every reason that speaks against the clip"),
-        _field("file", _TEXT, "exported file, relative to the manifest's folder", null=True),
-        _field("file_sha256", _TEXT, "hash of the exported file", null=True),
-        _field("file_bytes", _LONG, "size of the exported file", "byte", null=True),
-        _field("audio_priming", _INT, "samples a reader without edit lists hears first", "sample", null=True),
-    ),
-    "outcomes": _schema(
-        _field("item", _TEXT, "id of the source or clip"),
-        _field("kind", _TEXT, "what the item is: source or clip"),
-        _SOURCE,
-        _field("stage", _TEXT, "name of the stage"),
-        _field("version", _INT, "version of the stage"),
-        _field("config", _TEXT, "hash of the stage's settings"),
-        _field("models", pa.list_(_TEXT), "name@sha256 of the weights that the result depends on"),
-        _field("key", _TEXT, "key under which the result was committed"),
-        _field("status", _TEXT, "kept, dropped or failed"),
-        _field("reasons", pa.list_(_TEXT), "why the item was dropped"),
-        _field("error", _TEXT, "one sentence on what failed", null=True),
-        _field("attempts", _INT, "times that the stage was tried"),
-        _field("seconds", _DOUBLE, "time that the stage took", "s"),
-        _field("frames_decoded", _LONG, "frames that the stage decoded", "frame"),
-    ),
-}
-TABLES: Final = tuple(SCHEMAS)
-# Every table but `frames` (one file per source) and what only stages read (`timeline`, `quality`, `sound`).
-SNAPSHOT_TABLES: Final = ("sources", "labels", "shots", "tracks", "speech", "clips", "outcomes")
 
 
 def schema(table: str) -> pa.Schema:

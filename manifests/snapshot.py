@@ -11,19 +11,21 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, BinaryIO, Final
 
 import pyarrow as pa
+import pyarrow.parquet as pq
 
 from manifests.errors import ManifestError
 from manifests.files import file_hash, make_folder, plain_errors, read_json, sync_folder, write_aside, write_json
 from manifests.parquet import ROW_GROUP, SortedRows, read_table, write_table
-from manifests.schema import SCHEMA_VERSION, SNAPSHOT_TABLES, table_from_rows
+from manifests.schema import SCHEMA_VERSION, SNAPSHOT_TABLES, SOURCE_TABLES, WHOLE_TABLES, table_from_rows
 from manifests.text import printable
+from manifests.whole import Found, Ledger, OutcomesBySource, complete, joined
 
 if TYPE_CHECKING:
     from manifests.store import Head, Part, Store, TableFile
+    from manifests.whole import WholeStep
 
 MANIFEST: Final = "manifest.json"
 SCRATCH: Final = ".tmp-snapshot"
-_SORTED: Final = ("sources", "labels", "shots", "tracks", "speech", "clips")
 
 
 @dataclass
@@ -42,10 +44,13 @@ def newest(parts: Iterable["Part"]) -> dict[str, "Part"]:
     return {table: part for part in parts for table in part.tables}
 
 
-def state_of(store: "Store", heads: Mapping[str, "Head"], recipe: Mapping[str, Any] | None) -> _Plan:
+def state_of(
+    store: "Store", heads: Mapping[str, "Head"], recipe: Mapping[str, Any] | None, step: "WholeStep | None" = None
+) -> _Plan:
     """Return what a snapshot of these heads holds, and a hash that changes when any of it does."""
-    plan = _Plan(files={table: [] for table in _SORTED}, rows=dict.fromkeys(_SORTED, 0))
-    digest = hashlib.sha256(json.dumps([SCHEMA_VERSION, recipe], sort_keys=True).encode())
+    plan = _Plan(files={table: [] for table in SOURCE_TABLES}, rows=dict.fromkeys(SOURCE_TABLES, 0))
+    facts = [SCHEMA_VERSION, recipe, None if step is None else step.key]
+    digest = hashlib.sha256(json.dumps(facts, sort_keys=True).encode())
     orders: dict[tuple[str, ...], None] = {}
     for source, head in heads.items():
         parts = list(store.current(head))
@@ -60,25 +65,26 @@ def state_of(store: "Store", heads: Mapping[str, "Head"], recipe: Mapping[str, A
                 plan.files[table].append((part.path(table), entry))
                 plan.rows[table] += entry.rows
     plan.state, plan.stages = digest.hexdigest(), _merged_order(list(orders))
+    plan.stages += () if step is None else step.judging
     return plan
 
 
-def write_snapshot(store: "Store", recipe: Mapping[str, Any]) -> bool:
+def write_snapshot(store: "Store", recipe: Mapping[str, Any], step: "WholeStep | None" = None) -> bool:
     """Write the snapshot of a store's heads; see `Store.snapshot`.
 
     Memory stays bounded whatever the number of clips: parts are read one at a time, tables of more than 262,144
     rows are sorted in buckets on disk (`SortedRows`), outcomes stream in the order of the sources, and frames
-    are linked, never read.
+    are linked, never read. The step over the whole manifest reads the columns that it asks for.
     """
     root, heads = store.root, store.heads()
-    plan = state_of(store, heads, recipe)
+    plan = state_of(store, heads, recipe, step)
     if _is_current(root, plan.state):
         return False
     scratch = root / SCRATCH
     with plain_errors(root):
         shutil.rmtree(scratch, ignore_errors=True)
         make_folder(scratch)
-        tables = _write_tables(store, heads, plan, scratch)
+        tables = _write_tables(store, heads, plan, scratch, step)
         frames = {source: _entry(item) for source, (_, item) in plan.frames.items()}
         links = _stage_frames(root, plan, scratch)
         _swap(root, tables, links, set(plan.frames))
@@ -120,15 +126,28 @@ def _scan(folder: Path) -> Iterator[os.DirEntry[str]]:
 
 
 def _write_tables(
-    store: "Store", heads: Mapping[str, "Head"], plan: _Plan, scratch: Path
+    store: "Store", heads: Mapping[str, "Head"], plan: _Plan, scratch: Path, step: "WholeStep | None"
 ) -> dict[str, tuple[Path, dict[str, Any]]]:
     """Write every table aside; returns table -> (temporary path, its entry in manifest.json)."""
-    written = {}
-    for table in SNAPSHOT_TABLES:
-        of_outcomes = table == "outcomes"
-        batches = _outcome_batches(store, heads) if of_outcomes else _sorted_batches(table, plan, scratch)
-        written[table] = _write_one(table, batches, scratch)
-    return written
+    written = {name: _write_one(name, _sorted_batches(name, plan, scratch), scratch) for name in SOURCE_TABLES}
+    found = Found()
+    if step is not None:
+        found = step.run(lambda name, columns: read_table(name, written[name][0], columns=columns))
+        written["clips"] = _write_one("clips", _joined_batches(written["clips"][0], found), scratch)
+    whole = complete(found)
+    for name in WHOLE_TABLES:
+        written[name] = _write_one(name, [whole[name]], scratch)
+    if step is not None:  # before anything is replaced: a run that is killed from here on finds the same ids again
+        Ledger(store.root).remember({name: whole[name] for name in found.keys}, found.keys)
+    written["outcomes"] = _write_one("outcomes", _outcome_batches(store, heads, OutcomesBySource(found)), scratch)
+    return {name: written[name] for name in SNAPSHOT_TABLES}
+
+
+def _joined_batches(path: Path, found: Found) -> Iterator[pa.Table]:
+    """The clips of a file with what was found of them, a row group at a time."""
+    with pq.ParquetFile(path) as file:
+        for group in range(file.num_row_groups):
+            yield joined(file.read_row_group(group, use_threads=False), found)
 
 
 def _write_one(table: str, batches: Iterable[pa.Table], scratch: Path) -> tuple[Path, dict[str, Any]]:
@@ -150,12 +169,13 @@ def _sorted_batches(table: str, plan: _Plan, scratch: Path) -> Iterable[pa.Table
     return rows.batches()
 
 
-def _outcome_batches(store: "Store", heads: Mapping[str, "Head"]) -> Iterator[pa.Table]:
+def _outcome_batches(store: "Store", heads: Mapping[str, "Head"], whole: OutcomesBySource) -> Iterator[pa.Table]:
     """Outcomes in the order of source, stage as it ran, kind (the source first) and item."""
     pending: list[dict[str, Any]] = []
     for head in heads.values():
         for part in store.current(head):
             pending += sorted(part.outcome_rows, key=lambda row: (row["kind"] != "source", row["item"]))
+        pending += whole.of(head.source)
         if len(pending) >= ROW_GROUP:
             yield table_from_rows("outcomes", pending)
             pending = []

@@ -5,7 +5,7 @@ import re
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import asdict, dataclass, field
 from pathlib import Path, PurePosixPath
-from typing import Any, BinaryIO, Final
+from typing import TYPE_CHECKING, Any, BinaryIO, Final
 
 import pyarrow as pa
 import pyarrow.compute as pc
@@ -14,21 +14,16 @@ from manifests.errors import ManifestError
 from manifests.files import json_mapping, make_folder, plain_errors, read_json, sync_folder, write_aside, write_json
 from manifests.outcomes import Outcome
 from manifests.parquet import read_table, write_table
-from manifests.schema import PREFIXES, conform
+from manifests.schema import ID_KINDS, PREFIXES, conform
 from manifests.text import printable
+
+if TYPE_CHECKING:
+    from manifests.whole import WholeStep
 
 COMMIT: Final = "commit.json"
 SOURCE_ID: Final = re.compile(r"^s_[0-9a-f]{16}$")
 _STAGE: Final = re.compile(r"^[a-z][a-z0-9_-]{0,63}$")
 _KEY: Final = re.compile(r"^[A-Za-z0-9][A-Za-z0-9_-]{0,127}$")
-_PREFIX_OF: Final = {
-    "sources": "source",
-    "labels": "label",
-    "shots": "shot",
-    "tracks": "track",
-    "speech": "speech",
-    "clips": "clip",
-}
 
 
 @dataclass(frozen=True)
@@ -214,11 +209,12 @@ class Store:
         for stage, key in head.keys.items():
             yield self.part(head.source, stage, key)
 
-    def snapshot(self, recipe: Mapping[str, Any]) -> bool:
+    def snapshot(self, recipe: Mapping[str, Any], step: "WholeStep | None" = None) -> bool:
         """Write the tables and frames of all heads into the output folder, then manifest.json.
 
         Args:
             recipe: the resolved recipe, plain JSON values.
+            step: what works on the whole manifest, before anything in the folder is replaced.
 
         Returns:
             False when the snapshot was already this one and nothing was written.
@@ -228,12 +224,12 @@ class Store:
         """
         from manifests.snapshot import write_snapshot
 
-        return write_snapshot(self, recipe)
+        return write_snapshot(self, recipe, step)
 
     def collect_garbage(self) -> int:
-        """Remove parts that no head names, unfinished files and clips that no kept row names.
+        """Remove parts that no head names, unfinished files and clips that no kept row of the snapshot names.
 
-        Call it inside `exclusive(root)`, after the heads are written.
+        Call it inside `exclusive(root)`, after the snapshot is written.
 
         Returns:
             How many files were removed.
@@ -264,8 +260,8 @@ def _checked(table: str, data: pa.Table, source: str) -> pa.Table:
     owner = data.column("id" if table == "sources" else "source")
     if pc.any(pc.not_equal(owner, source)).as_py():
         raise ManifestError(f"The table {table} of {source} holds rows of another source.")
-    if table in _PREFIX_OF:
-        pattern = f"^{PREFIXES[_PREFIX_OF[table]]}_[0-9a-f]{{16}}$"
+    if table in ID_KINDS:
+        pattern = f"^{PREFIXES[ID_KINDS[table]]}_[0-9a-f]{{16}}$"
         if pc.all(pc.match_substring_regex(data.column("id"), pattern)).as_py() is False:
             raise ManifestError(f"The table {table} of {source} holds an id that make_id did not make.")
     if table == "clips":

@@ -10,6 +10,7 @@ from manifests.checks.counts import check_counts
 from manifests.checks.media import check_files, check_frames
 from manifests.checks.provenance import check_provenance
 from manifests.checks.rows import check_ids, check_references, check_spans, check_tables
+from manifests.checks.whole import check_whole
 from manifests.manifest import read_content
 
 __all__ = ["CHECKS", "Problem", "validate"]
@@ -22,6 +23,7 @@ _CHECKS: Final[dict[str, Callable[[Context], Iterator[Problem]]]] = {
     "frames": check_frames,
     "files": check_files,
     "counts": check_counts,
+    "whole": check_whole,
     "provenance": check_provenance,
 }
 CHECKS: Final = {name: (check.__doc__ or "").split("\n")[0] for name, check in _CHECKS.items()}

@@ -52,8 +52,9 @@ def ceiling(path: Path) -> tuple[int, float]:
 
 def analysis(path: Path) -> tuple[int, float]:
     """Frames and seconds of the whole analysis of one source."""
-    from curation.one_source import Task, curate_source
+    from curation.one_source import curate_source
     from curation.pipeline import Pipeline, build
+    from curation.task import Task
     from manifests.recipe import load_recipe
     from manifests.schema import make_id
 

@@ -2,6 +2,9 @@
 
 Runs `moee curate` on one worker over two groups of clips and shares the processor time that the run took among its
 stages by the seconds in `outcomes`; the numbers are those of curation/rates.py: python -m perf.stage_rates
+
+"before" is the run without the stages that tell who is in a clip and who speaks, "after" the whole run: both come from
+the same run, so that a busy machine slows both. Decoded over source frames is printed beside them.
 """
 
 import argparse
@@ -21,6 +24,7 @@ LARGE = (
     "talk_portrait1080x1920_man_seated_speech_20s_30fps.mp4",
 )
 FRAMES_AN_HOUR = 25 * 3600
+WHO = ("embeddings", "fingerprints", "mouths", "speaking")  # who is in it, what is there twice, who speaks
 
 
 def measure(clips: list[Path], recipe: str) -> dict[str, Any]:
@@ -31,11 +35,12 @@ def measure(clips: list[Path], recipe: str) -> dict[str, Any]:
         out = Path(folder) / "out"
         before = _children()
         command = [sys.executable, "-m", "moee_cli", "curate", *map(str, clips), "--out", str(out), "--workers", "1"]
-        subprocess.run([*command, "--recipe", recipe, "--json"], cwd=ROOT, stdout=subprocess.DEVNULL, check=False)
+        done = subprocess.run([*command, "--recipe", recipe, "--json"], cwd=ROOT, stdout=subprocess.PIPE, check=False)
+        result = json.loads(done.stdout)
         spent = _children() - before
         manifest = manifests.open(out)
         sources, clip_rows = manifest.sources, manifest.clips
-        stages = manifest.outcomes.groupby("stage").seconds.sum()
+        stages = manifest.outcomes.groupby("stage").seconds.sum().drop("duplicates", errors="ignore")
         hours = float(sources.frames.sum()) / FRAMES_AN_HOUR
         exported = float(clip_rows.frames.sum()) / FRAMES_AN_HOUR
         pixels = float((clip_rows.frames * clip_rows.source_width * clip_rows.source_height).sum())
@@ -46,7 +51,13 @@ def measure(clips: list[Path], recipe: str) -> dict[str, Any]:
             if stage != "export" or exported
         }
         megapixels = float((sources.frames * sources.width * sources.height).sum() / sources.frames.sum()) / 1e6
+        after = sum(seconds for stage, seconds in rates.items() if stage != "export")
+        before = after - sum(rates.get(stage, 0.0) for stage in WHO)
         return {
+            "analysis_before": round(before, 1),
+            "analysis_after": round(after, 1),
+            "after_over_before": round(after / before, 3),
+            "decoded_over_source_frames": result["frames"]["ratio"],
             "megapixels": round(megapixels, 3),
             "source_seconds": round(hours * 3600, 1),
             "processor_seconds": round(spent, 1),

@@ -28,7 +28,7 @@ class Bar:
 
 @dataclass(frozen=True)
 class Mark:
-    """A threshold: its line, its words, and on which side values fail."""
+    """A threshold (`min`, `max`) or another value (`line`): its line, its words, and on which side values fail."""
 
     end: str
     value: float
@@ -126,6 +126,13 @@ def _marks(histogram: Histogram) -> list[Mark]:
     if histogram.high is not None:
         x = place(histogram, histogram.high + half)
         found.append(_mark("max", histogram.high, x, x, RIGHT))
+    for value, words in histogram.lines:
+        x = place(histogram, value)
+        words = "" if found else words  # the words of a bound stand at the same height
+        near = x + 4 + 5.5 * len(words) > RIGHT
+        found.append(
+            Mark("line", value, x, words, "end" if near else "start", round(x - 4 if near else x + 4, 2), x, 0.0)
+        )
     return found
 
 

@@ -45,7 +45,7 @@ def choose(clips: pa.Table, select: Mapping[str, Mapping[str, float | None]]) ->
     """
     sources = pc.rank(clips.column("source"), tiebreaker="dense").to_numpy()
     kept = np.flatnonzero(pc.equal(clips.column("status"), "kept").to_numpy())
-    found = [Group(None, (), len(kept), _spread(kept, sources, _KEPT))] if len(kept) else []
+    found = [Group(None, (), len(kept), spread(kept, sources, _KEPT))] if len(kept) else []
     members = _by_reason(clips)
     each = min(_PER_REASON, max(1, (MOST - _KEPT) // max(1, len(members))))
     for reason, rows in list(members.items())[: MOST - _KEPT]:
@@ -78,7 +78,7 @@ def _of_reason(
             distance = _distance(values[outside], low, high)
             ordered = rows[outside][np.lexsort((rows[outside], distance))]
             return Group(reason, columns, len(rows), _evenly_of_sources(ordered, sources, each))
-    return Group(reason, columns, len(rows), _spread(rows, sources, each))
+    return Group(reason, columns, len(rows), spread(rows, sources, each))
 
 
 def _distance(values: np.ndarray, low: float | None, high: float | None) -> np.ndarray:
@@ -88,7 +88,7 @@ def _distance(values: np.ndarray, low: float | None, high: float | None) -> np.n
     return np.where(np.isfinite(values), under + over, np.inf)
 
 
-def _spread(rows: np.ndarray, sources: np.ndarray, most: int) -> tuple[int, ...]:
+def spread(rows: np.ndarray, sources: np.ndarray, most: int) -> tuple[int, ...]:
     """At most so many rows, of as many sources as possible, sorted."""
     firsts = rows[np.unique(sources[rows], return_index=True)[1]]
     if len(firsts) >= most:

@@ -14,7 +14,7 @@ def report(
     ] = None,
     as_json: Annotated[bool, typer.Option("--json", help="Print the result as JSON on stdout.")] = False,
 ) -> None:
-    """Write report.html: the funnel with its reasons, histograms, pictures, failures and costs, in one file.
+    """Write report.html: funnel, histograms, pictures, persons, duplicates, splits, failures and costs, in one file.
 
     Example: moee manifest report dataset/
     """

@@ -1,7 +1,7 @@
 """Histograms of the measured columns, counted in numpy: a million clips take a second or two."""
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any, Final
 
 import numpy as np
@@ -12,12 +12,13 @@ _BARS: Final = 24  # about so many; the width of a bar is a round number
 _WHOLE: Final = 30  # whole numbers over at most so many values get one bar each
 _FEWEST: Final = 3  # more whole numbers on an axis than this, so that one bar does not fill the picture
 _FAR: Final = 1.5  # the axis leaves out the outer 1 % when they would stretch it this many times
+_NOTHING: Final = 1e-6  # of the range of values: what is smaller is written as 0
 _MIDDLE: Final = (0.5, 99.5)  # percentiles
 
 
 @dataclass(frozen=True)
 class Histogram:
-    """One measured column of `clips`.
+    """One measured column of `clips`, or another measure.
 
     Args:
         column: its name.
@@ -37,6 +38,7 @@ class Histogram:
         missing: clips without a value; where the column is bounded they fail.
         failing: clips that fail the bound, also those without a value.
         least, low5, median, high5, most: minimum, 5th percentile, median, 95th percentile, maximum.
+        lines: values that are marked without being a bound, with their words.
     """
 
     column: str
@@ -60,6 +62,7 @@ class Histogram:
     median: float
     high5: float
     most: float
+    lines: tuple[tuple[float, str], ...] = ()
 
 
 def histograms(clips: pa.Table, select: Mapping[str, Mapping[str, float | None]]) -> list[Histogram]:
@@ -99,42 +102,74 @@ def failing(values: np.ndarray, low: float | None, high: float | None) -> np.nda
 
 def _histogram(clips: pa.Table, column: str, bound: dict[str, Any], kept: np.ndarray) -> Histogram | None:
     values = values_of(clips.column(column))
+    low, high = bound.get("min"), bound.get("max")
+    fails = failing(values, low, high)
+    field = clips.schema.field(column)
+    notes = {key.decode(): text.decode() for key, text in (field.metadata or {}).items()}
+    lines = ((0.0, "lips = sound"),) if column == "av_lag" else ()
+    whole = not pa.types.is_floating(field.type) or notes.get("unit") == "voice"
+    kinds = np.where(kept, 0, np.where(fails, 1, 2))
+    made = of_values(column, notes.get("description", ""), values, kinds, (low, high), whole, lines)
+    if made is None:
+        return None
+    return replace(made, unit=notes.get("unit", ""), reason=notes.get("reason", ""), failing=int(fails.sum()))
+
+
+def of_values(
+    column: str,
+    about: str,
+    values: np.ndarray,
+    kinds: np.ndarray | None = None,
+    bound: tuple[float | None, float | None] = (None, None),
+    whole: bool = False,
+    lines: tuple[tuple[float, str], ...] = (),
+) -> Histogram | None:
+    """Return the histogram of any numbers; None when there is none.
+
+    Args:
+        column: its name.
+        about: what it says.
+        values: [n] floats, NaN where there is none.
+        kinds: [n] 0, 1 or 2: which of `kept`, `outside` and `elsewhere` counts it; `kept` when None.
+        bound: least and greatest accepted value.
+        whole: the values are whole numbers.
+        lines: further values to mark, with their words.
+    """
     there = np.isfinite(values)
     if not there.any():
         return None
-    low, high = bound.get("min"), bound.get("max")
-    fails = failing(values, low, high)
     found = values[there]
-    whole = not pa.types.is_floating(clips.column(column).type)
-    edges, whole = bar_edges(found, [end for end in (low, high) if end is not None], whole)
-    counts = _counted(found, edges, np.where(kept, 0, np.where(fails, 1, 2))[there])
-    ends = edges.astype(found.dtype)
-    field = clips.schema.field(column)
-    notes = {key.decode(): text.decode() for key, text in (field.metadata or {}).items()}
-    five = np.percentile(found, (0, 5, 50, 95, 100))
-    least, low5, median, high5, most = (float(value) for value in five)
+    low, high = bound
+    ends = [end for end in (low, high, *(value for value, _ in lines)) if end is not None]
+    edges, whole = bar_edges(found, ends, whole)
+    counts = _counted(found, edges, (np.zeros(len(values), int) if kinds is None else kinds)[there])
+    outer = edges.astype(found.dtype)
+    five = np.percentile(found.astype(float), (0, 5, 50, 95, 100))
+    five[np.abs(five) < _NOTHING * (five[4] - five[0])] = 0.0
+    least, low5, median, high5, most = five.tolist()
     return Histogram(
         column=column,
-        about=notes.get("description", ""),
-        unit=notes.get("unit", ""),
-        reason=notes.get("reason", ""),
+        about=about,
+        unit="",
+        reason="",
         low=low,
         high=high,
         edges=tuple(float(edge) for edge in edges),
         kept=tuple(map(int, counts[0])),
         outside=tuple(map(int, counts[1])),
         elsewhere=tuple(map(int, counts[2])),
-        below=int((found < ends[0]).sum()),
-        above=int((found > ends[-1]).sum()),
+        below=int((found < outer[0]).sum()),
+        above=int((found > outer[-1]).sum()),
         whole=whole,
         values=len(found),
         missing=len(values) - len(found),
-        failing=int(fails.sum()),
+        failing=0,
         least=least,
         low5=low5,
         median=median,
         high5=high5,
         most=most,
+        lines=lines,
     )
 
 

@@ -2,15 +2,18 @@
 
 import base64
 import hashlib
+from collections.abc import Iterator
 from dataclasses import dataclass
+from functools import cache
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final
 
-from curation.report import again, charts, facts, given, words
+from curation.report import again, certificate, charts, duplicates, facts, given, people, speakers, splits, words
+from curation.report.album import Album, Card
 from curation.report.choice import MOST, choose
 from curation.report.downloads import downloads
 from curation.report.gallery import shelves
-from curation.report.histograms import histograms
+from curation.report.histograms import Histogram, histograms
 
 if TYPE_CHECKING:
     import jinja2
@@ -18,6 +21,12 @@ if TYPE_CHECKING:
     from manifests.manifest import Manifest
 
 TEMPLATES: Final = Path(__file__).parent / "templates"
+MOST_PICTURES: Final = (
+    MOST
+    + (people.LARGEST + people.DOUBTFUL) * people.FACES
+    + (duplicates.LARGEST + duplicates.DOUBTFUL) * duplicates.SHOWN
+    + certificate.FACES * 2
+)
 _SOURCES: Final = (
     "id", "name", "origin", "bytes", "licence", "retrieved_at", "container", "video_codec", "width", "height",
     "audio_codec", "flags",
@@ -47,9 +56,21 @@ def render(manifest: "Manifest") -> Page:
         .get_template("report.html.j2")
         .render(**content, style=style, script=script, policy=_policy(style, script))
     )
-    cards = [card for shelf in content["shelves"] for card in shelf.cards]
-    had = sum(card.picture.data is not None for card in cards)
-    return Page(html, had, len(cards) - had)
+    taken = [card.picture for card in _cards(content)]
+    had = sum(picture.data is not None for picture in taken)
+    return Page(html, had, len(taken) - had)
+
+
+def _cards(content: dict[str, Any]) -> Iterator[Card]:
+    for shelf in content["shelves"]:
+        yield from shelf.cards
+    for person in content["people"].pages if content["people"] else ():
+        yield from person.cards
+    for group in content["duplicates"].groups if content["duplicates"] else ():
+        yield from (side.card for side in group.sides)
+    said = content["splits"].certificate if content["splits"] else None
+    for pair in said.faces if said else ():
+        yield from pair.cards
 
 
 def _content(manifest: "Manifest") -> dict[str, Any]:
@@ -58,11 +79,17 @@ def _content(manifest: "Manifest") -> dict[str, Any]:
     select = manifest.recipe.get("select") or {}
     summary = manifest.summary()
     sources = manifest.table("sources", _SOURCES)
-    columns = ["source", "status", "reasons", *measured(), *given.COLUMNS]
+    columns = ["id", "source", "track", "status", "reasons", *measured(), *given.COLUMNS]
+    columns += [*people.COLUMNS, *speakers.COLUMNS, *duplicates.COLUMNS, *splits.COLUMNS]
     clips = manifest.table("clips", list(dict.fromkeys(columns)))
-    drawn = [(histogram, charts.draw(histogram), charts.rows(histogram)) for histogram in histograms(clips, select)]
+    drawn = {histogram.column: _drawn(histogram) for histogram in histograms(clips, select)}
+    spoken = speakers.speakers(manifest, clips, sources)
     troubles, left = facts.troubles(summary)
     fetched = downloads(manifest, sources)
+    album = Album(manifest, sources, fetched.files)
+    who = people.people(manifest, clips, album)
+    divided = splits.splits(manifest, clips, album)
+    twice = duplicates.duplicates(manifest, clips, album)
     reasons = {reason for stage in summary.stages for reason in stage.reasons}
     return {
         "recipe": facts.recipe_of(manifest),
@@ -77,8 +104,16 @@ def _content(manifest: "Manifest") -> dict[str, Any]:
         "input_bars": facts.bars(summary.inputs),
         "clip_bars": facts.bars(summary.clips),
         "glossary": facts.glossary(reasons, select),
-        "charts": drawn,
-        "shelves": shelves(manifest, choose(clips, select), sources, fetched.files, select),
+        "charts": [made for column, made in drawn.items() if not spoken or column not in speakers.COLUMNS],
+        "speakers": spoken,
+        "speaking_charts": [drawn[column] for column in speakers.COLUMNS if spoken and column in drawn],
+        "shelves": shelves(album, choose(clips, select), select),
+        "people": who,
+        "people_charts": [_drawn(who.distances)] if who and who.distances else [],
+        "duplicates": twice,
+        "rule": duplicates.rule(manifest.recipe),
+        "duplicate_charts": [_drawn(twice.score)] if twice and twice.score else [],
+        "splits": divided,
         "labels": given.labels(clips),
         "troubles": troubles,
         "troubles_left": left,
@@ -87,8 +122,11 @@ def _content(manifest: "Manifest") -> dict[str, Any]:
         "downloads": fetched,
         "costs": facts.costs(summary),
         "again": again.again(manifest, sources),
-        "most": MOST,
     }
+
+
+def _drawn(histogram: Histogram) -> tuple[Histogram, charts.Chart, list[charts.Row]]:
+    return histogram, charts.draw(histogram), charts.rows(histogram)
 
 
 def _recipe_hash(manifest: "Manifest") -> str:
@@ -109,6 +147,7 @@ def _policy(style: str, script: str) -> str:
     return "; ".join((*rules, "base-uri 'none'", "form-action 'none'"))
 
 
+@cache
 def _environment() -> "jinja2.Environment":
     import jinja2
 
@@ -123,6 +162,7 @@ def _environment() -> "jinja2.Environment":
     environment.filters.update(
         count=words.count,
         number=words.number,
+        several=words.several,
         duration=words.duration,
         size=words.size,
         title=words.title,

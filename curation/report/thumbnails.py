@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import Any, Final
 
 SIDE: Final = 256  # px of the longer side: sharp at 160 px on a dense screen
+FACE: Final = 160  # px of a face alone
 _QUALITY: Final = 72  # WebP
 _DEEPEST: Final = 600  # frames that are decoded for one picture; a file without an index is not decoded to its end
 
@@ -24,6 +25,7 @@ class Wanted:
         half: s from the clip's first frame to its middle.
         file: its exported file relative to the manifest's folder, None without one.
         cropped: the exported file shows the crop only.
+        face: x0, y0, x1, y1 in shares of the picture: show this part alone; None for all of it.
     """
 
     source: Path | None
@@ -32,6 +34,7 @@ class Wanted:
     half: Fraction
     file: str | None
     cropped: bool
+    face: tuple[float, float, float, float] | None = None
 
 
 @dataclass(frozen=True)
@@ -70,7 +73,7 @@ def _picture(root: Path, wanted: Wanted) -> Picture:
     why = "the source is not here any more"
     for path, moment, whole in _places(root, wanted):
         try:
-            picture = _frame_at(path, moment, whole)
+            picture = _frame_at(path, moment, whole, wanted.face if whole else None)
         except (MediaError, OSError):
             why = "the picture cannot be decoded"
             continue
@@ -100,7 +103,9 @@ def _is_file(path: Path, size: int | None) -> bool:
         return False
 
 
-def _frame_at(path: Path, moment: Fraction, whole: bool) -> Picture | None:
+def _frame_at(
+    path: Path, moment: Fraction, whole: bool, face: tuple[float, float, float, float] | None
+) -> Picture | None:
     """The frame that is shown at a moment; None when it would take too many frames to get there."""
     from media.decode import Decoder
 
@@ -112,7 +117,23 @@ def _frame_at(path: Path, moment: Fraction, whole: bool) -> Picture | None:
                 break
             if decoder.decoded > _DEEPEST:
                 return None
-        return None if frame is None else _encoded(frame.scaled(SIDE), whole)
+        if frame is None:
+            return None
+        return _encoded(frame.scaled(SIDE) if face is None else _part(frame.rgb(), face), whole)
+
+
+def _part(rgb: Any, face: tuple[float, float, float, float]) -> Any:
+    """A part of a picture, its longer side at most FACE px, never enlarged."""
+    import cv2
+
+    height, width = rgb.shape[:2]
+    x0, y0 = min(int(face[0] * width), width - 1), min(int(face[1] * height), height - 1)
+    part = rgb[y0 : max(round(face[3] * height), y0 + 1), x0 : max(round(face[2] * width), x0 + 1)]
+    factor = FACE / max(part.shape[:2])
+    if factor >= 1:
+        return part
+    size = max(1, round(part.shape[1] * factor)), max(1, round(part.shape[0] * factor))
+    return cv2.resize(part, size, interpolation=cv2.INTER_AREA)
 
 
 def _pts(path: Path, moment: Fraction) -> int:

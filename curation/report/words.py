@@ -8,10 +8,18 @@ from manifests.text import printable
 
 _LONGEST: Final = 300  # characters of a name or sentence; the middle of a longer one is left out
 _PLAIN: Final = 1e6  # larger numbers are rounded to whole ones
+_TITLES: Final = {
+    "seconds": "length",
+    "av_lag": "audio-video lag",
+    "offscreen": "off-screen speech",
+    "dubbed": "dubbed speech",
+    "speakers": "voices",
+}
+_UNITS: Final = {"distance within a person": "distance"}
 REASONS: Final = {  # codes that no measured column explains
     "faces": "no face was found",
     "video": "no video stream, or one still picture",
-    "duplicate": "the same bytes as another input",
+    "duplicate": "the same bytes as another input, or the same picture or sound as a clip that stays",
     "not_media": "a file that lies beside videos, such as a list or a text",
 }
 
@@ -28,6 +36,11 @@ def shown(text: object, longest: int = _LONGEST) -> str:
 def count(number: int) -> str:
     """1234567 as 1,234,567."""
     return f"{number:,}"
+
+
+def several(items: int, word: str) -> str:
+    """1 as `1 clip`, 1234 as `1,234 clips`."""
+    return f"{items:,} {word}" if items == 1 else f"{items:,} {word}s"
 
 
 def number(value: float | None, digits: int = 3) -> str:
@@ -98,12 +111,14 @@ def share(part: float, whole: float) -> str:
 
 def title(column: str) -> str:
     """A column's name in words: `face_size` as `face size`; `seconds` says what it is the length of."""
-    return "length" if column == "seconds" else shown(column.replace("_", " "))
+    return _TITLES.get(column) or shown(column.replace("_", " "))
 
 
 def spoken_unit(column: str) -> str:
-    """The unit of a column of `clips` as it is written behind a value; nothing for shares and counts."""
+    """The unit of a column of `clips`, or of another measure, as it is written behind a value; nothing for counts."""
     from manifests.schema import schema
 
+    if column not in schema("clips").names:
+        return _UNITS.get(column, "")
     unit = (schema("clips").field(column).metadata or {}).get(b"unit", b"").decode()
     return "" if ".." in unit or unit == "face" else unit  # a range such as 1..5 is no unit

@@ -89,7 +89,7 @@ def _stream(container: "OutputContainer", scene: Scene, suffix: str) -> "VideoSt
     if mpeg:
         options |= {"b": "2500k", "bf": "0", "g": "12"}
     else:
-        options |= {"preset": "veryfast", "crf": "19", "bf": "0", "x264-params": "no-mbtree=1:threads=1"}
+        options |= {"preset": "veryfast", "crf": str(scene.crf), "bf": "0", "x264-params": "no-mbtree=1:threads=1"}
     stream = container.add_stream("mpeg2video" if mpeg else "libx264", rate=scene.fps, options=options)
     stream.width, stream.height = scene.size
     stream.pix_fmt = "yuv420p"

@@ -130,7 +130,7 @@ def poses(performance: Performance) -> list[dict[str, float]]:
     opened, times = lips(performance), performance.times
     result: list[dict[str, float]] = []
     for take in performance.takes:
-        phase, emotion = _phase(performance.scene.name, take.shot.subject), take.shot.emotion
+        phase, emotion = _phase(moves_as(performance.scene), take.shot.subject), take.shot.emotion
         frames = range(take.start_frame, take.end_frame)
         result += [_pose(emotion, float(times[frame]), float(opened[frame]), phase) for frame in frames]
     return result
@@ -138,9 +138,14 @@ def poses(performance: Performance) -> list[dict[str, float]]:
 
 def listening(performance: Performance, take: Take) -> list[dict[str, float]]:
     """The pose of the one who listens in a shot with two faces: neutral, mouth shut."""
-    phase = _phase(performance.scene.name, take.shot.listener or "")
+    phase = _phase(moves_as(performance.scene), take.shot.listener or "")
     times = performance.times[take.start_frame : take.end_frame]
     return [_pose("neutral", float(time), 0.0, phase) for time in times]
+
+
+def moves_as(scene: Scene) -> str:
+    """The name that decides when eyes blink and heads turn."""
+    return scene.moves_as or scene.name
 
 
 def _phase(*names: str) -> float:

@@ -152,6 +152,8 @@ def pictures(performance: Performance, counter: bool) -> Iterator[np.ndarray]:
         for picture in _take(performance, take, moves[take.start_frame : take.end_frame]):
             if scene.blur:
                 picture = cv2.GaussianBlur(picture, (0, 0), scene.blur)
+            if scene.mirrored:
+                picture = np.ascontiguousarray(picture[:, ::-1])
             if counter:
                 burn_counter(picture, number)
             yield picture

@@ -60,6 +60,9 @@ class Scene:
         blur: standard deviation of a blur over the finished picture, pixels.
         keep_bytes: share of the finished file that is kept, the rest is cut off.
         index_first: the mp4's index stands before its media, so that a cut-off file can still be read.
+        moves_as: the video whose faces move as these; itself if None.
+        mirrored: left and right are exchanged in the finished picture.
+        crf: x264's constant rate factor; lower is better and larger.
     """
 
     name: str
@@ -75,6 +78,9 @@ class Scene:
     blur: float = 0.0
     keep_bytes: float = 1.0
     index_first: bool = True
+    moves_as: str | None = None
+    mirrored: bool = False
+    crf: int = 19
 
     @property
     def time_base(self) -> Fraction:
@@ -240,6 +246,11 @@ BAD: tuple[Scene, ...] = (
         "bad_short.mp4",
         (_one("astronaut", "happy", Line("See you soon", 0.3)),),
         kind="short", expected="dropped", reasons=("length",),
+    ),
+    Scene(
+        "bad_mirrored_copy.mp4",  # of the first video: smaller, at a low rate, left and right exchanged
+        GOOD[0].shots, kind="duplicate", expected="dropped", reasons=("duplicate",),
+        moves_as=GOOD[0].name, mirrored=True, crf=33,
     ),
     Scene(
         "bad_truncated_readable.mp4",

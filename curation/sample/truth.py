@@ -19,7 +19,8 @@ SCHEMA_VERSION = 1
 def schema() -> "pa.Schema":
     """The columns of `truth.parquet`.
 
-    file: name in the folder. kind: good | no_face | two_faces | silence | digital_silence | blur | short | truncated.
+    file: name in the folder. kind: good | no_face | two_faces | silence | digital_silence | blur | short |
+    duplicate | truncated.
     expected: kept | dropped | failed, what curation should make of it with the default recipe; reasons: codes that a
     drop must name. fps: mean frames per second (`variable`: unevenly spaced). frames: as rendered, before a truncated
     file was cut off. start_pts: time of the first frame in units of time_base seconds, before a file was cut

@@ -10,7 +10,9 @@ from curation.sources.inputs import Input, printable
 
 # What a manifest's folder holds of its own: curating it again would eat the clips that it made.
 MANIFEST_FILE = "manifest.json"
-OWN = frozenset({"clips", "frames", "heads", "parts", "fetched", MANIFEST_FILE, "report.html"})
+OWN = frozenset(
+    {"clips", "frames", "heads", "parts", "ledger", "fetched", MANIFEST_FILE, "certificate.json", "report.html"}
+)
 
 
 def list_inputs(sources: Sequence[Path], out: Path) -> list[Input]:

@@ -5,7 +5,7 @@ from typing import Any
 import numpy as np
 
 from curation.stage import SourceWork
-from curation.stages.spans import Span, pauses, speech_share
+from curation.stages.spans import Span, merged, pauses, speech_share
 
 SPEECH_RATE = 16000
 CROP_SCALE = 2.0  # the crop's side over the median face box's longer side: head, hair and chin fit
@@ -43,9 +43,9 @@ class SourceTables:
         self.ticks_per_second = SPEECH_RATE * self.den
         self.ticks = self.pts * (self.num * SPEECH_RATE)
         speech = work.tables["speech"].select(["start_pts", "end_pts"]).to_pylist()
-        self.turns = [Span(turn["start_pts"] * self.den, turn["end_pts"] * self.den) for turn in speech]
+        self.turns = merged(Span(turn["start_pts"] * self.den, turn["end_pts"] * self.den) for turn in speech)
         self.shots = work.tables["shots"].to_pylist()
-        frames = work.tables["frames"]
+        frames = work.tables["frames"].select(["track", "frame", "x0", "y0", "x1", "y1"])
         self.tracks = [
             Track(row, frames.filter(pc.equal(frames.column("track"), row["id"])))
             for row in work.tables["tracks"].to_pylist()

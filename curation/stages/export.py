@@ -1,6 +1,7 @@
-"""The files of the kept clips: decodes again, and only their frames."""
+"""The files of the kept clips: decodes again, and only their frames; a file that is there already stays."""
 
 import errno
+import hashlib
 import os
 from dataclasses import dataclass
 from fractions import Fraction
@@ -8,6 +9,10 @@ from pathlib import Path
 from typing import Any, ClassVar, Literal
 
 from curation.stage import SourceWork, Stage
+
+_SPAN = ("start_pts", "end_pts", "time_base_num", "time_base_den")
+_CROP = ("crop_x0", "crop_y0", "crop_x1", "crop_y1", "source_width", "source_height")
+_FILE = ("file", "file_sha256", "file_bytes", "audio_priming")
 
 
 @dataclass(frozen=True)
@@ -53,11 +58,23 @@ class Export(Stage):
         from media.cut import cut
 
         file = clip_file(row["id"])
+        made = work.exported.get(row["id"])
+        if made is not None and self._is_there(work.folder / file, made, row):
+            row.update({name: made[name] for name in _FILE})
+            return
         report = cut(
             work.path, work.folder / file, row["start_pts"], row["end_pts"], self._options(row), sound=work.sound
         )
         work.frames_decoded += report.frames_decoded
         row.update(file=file, file_sha256=report.sha256, file_bytes=report.bytes, audio_priming=report.audio_priming)
+
+    def _is_there(self, path: Path, made: dict[str, Any], row: dict[str, Any]) -> bool:
+        """Whether the last export made this clip, of the same span and crop, and its file is whole."""
+        same = _SPAN if self.crop == "none" else (*_SPAN, *_CROP)
+        if any(made[name] != row[name] for name in same) or not path.is_file():
+            return False
+        with path.open("rb") as file:
+            return hashlib.file_digest(file, "sha256").hexdigest() == made["file_sha256"]
 
     def _options(self, row: dict[str, Any]) -> Any:
         from media.cut import Crop, CutOptions

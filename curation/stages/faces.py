@@ -24,7 +24,7 @@ class Faces(PixelStage):
     """
 
     name: ClassVar[str] = "faces"
-    version: ClassVar[int] = 1
+    version: ClassVar[int] = 2
     reads: ClassVar[tuple[str, ...]] = ("shots",)
     resources: ClassVar[Resources] = Resources(cpus=1.0, memory=2 << 30)
 
@@ -133,6 +133,7 @@ class _Tracks:
                     "meshed": states.count("meshed"),
                     "tracked": states.count("tracked"),
                     "confirmed": track.confirmed,
+                    "face": track.face,
                     "face_size": float(np.median([side(observation.box) for observation in seen])) * self.scale,
                     "score": float(np.mean([observation.score for observation in seen])),
                     "landmarks_model": landmarker.name,
@@ -204,36 +205,45 @@ class _Replay:
         seen = frames.filter(pc.not_equal(frames.column("state"), "tracked"))
         self.rows = seen.take(pc.sort_indices(seen, sort_keys=[("frame", "ascending")])).combine_chunks()
         self.numbers = self.rows.column("frame").to_numpy()
+        tracks = work.tables["tracks"].select(["id", "face", "start_frame"]).to_pylist()
+        self.faces = {track["id"]: track["face"] for track in tracks}
+        self.began: dict[int, int] = {}
+        for track in tracks:
+            self.began[track["face"]] = min(track["start_frame"], self.began.get(track["face"], track["start_frame"]))
 
     def see(self, frame: Any) -> None:
         low, high = np.searchsorted(self.numbers, (frame.index, frame.index + 1))
         scale = max(1.0, max(frame.width, frame.height) / LONG_SIDE)
         rows = self.rows.slice(int(low), int(high - low)).to_pylist()
-        faces = [_observation(row, scale, frame.width, frame.height) for row in rows]
+        faces = [self._observation(row, scale, frame.width, frame.height) for row in rows]
         frame.faces = tuple(sorted(faces, key=lambda face: (-_side(face), face.box)))
+
+    def _observation(self, row: dict[str, Any], scale: float, width: int, height: int) -> Any:
+        from perception.pieces import Observation
+
+        mesh = None if row["landmarks"] is None else _mesh(row, scale, width, height)
+        x0, y0, x1, y1 = (row[side] / scale for side in ("x0", "y0", "x1", "y1"))
+        face = self.faces[row["track"]]
+        box = (x0, y0, x1, y1)
+        return Observation(row["frame"], row["pts"], row["state"], box, row["score"], mesh, face, self.began[face])
 
     def finish(self, report: Any) -> Tables:
         return {}
 
 
-def _observation(row: dict[str, Any], scale: float, width: int, height: int) -> Any:
+def _mesh(row: dict[str, Any], scale: float, width: int, height: int) -> Any:
     from manifests.schema import landmark_pixels
     from perception.landmarks import FaceMesh
-    from perception.pieces import Observation
 
-    mesh = None
-    if row["landmarks"] is not None:
-        shapes = row["blendshapes"]
-        mesh = FaceMesh(
-            points=landmark_pixels(row["landmarks"], width, height) / np.float32(scale),
-            blendshapes=None if shapes is None else np.asarray(shapes, np.float32) / 65535,
-            yaw=row["yaw"],
-            pitch=row["pitch"],
-            roll=row["roll"],
-            presence=1.0,
-        )
-    x0, y0, x1, y1 = (row[side] / scale for side in ("x0", "y0", "x1", "y1"))
-    return Observation(row["frame"], row["pts"], row["state"], (x0, y0, x1, y1), row["score"], mesh)
+    shapes = row["blendshapes"]
+    return FaceMesh(
+        points=landmark_pixels(row["landmarks"], width, height) / np.float32(scale),
+        blendshapes=None if shapes is None else np.asarray(shapes, np.float32) / 65535,
+        yaw=row["yaw"],
+        pitch=row["pitch"],
+        roll=row["roll"],
+        presence=1.0,
+    )
 
 
 def _side(face: Any) -> float:

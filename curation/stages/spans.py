@@ -1,6 +1,6 @@
 """Spans of one clock: split at pauses, limit length, measure speech. Integer ticks, no media, no tables."""
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from typing import NamedTuple
 
 
@@ -9,6 +9,17 @@ class Span(NamedTuple):
 
     start: int
     end: int
+
+
+def merged(turns: Iterable[Span]) -> list[Span]:
+    """The turns in order without overlap: where two speak at once is speech once."""
+    joined: list[Span] = []
+    for turn in sorted(turns):
+        if joined and turn.start <= joined[-1].end:
+            joined[-1] = Span(joined[-1].start, max(joined[-1].end, turn.end))
+        else:
+            joined.append(turn)
+    return joined
 
 
 def inside(turns: Sequence[Span], span: Span) -> list[Span]:

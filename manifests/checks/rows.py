@@ -11,25 +11,25 @@ from manifests.checks.context import Context, Problem, flagged, nulls, numbers, 
 from manifests.errors import ManifestError
 from manifests.files import file_hash
 from manifests.parquet import read_table
-from manifests.schema import PREFIXES, SCHEMA_VERSION, SNAPSHOT_TABLES
+from manifests.schema import ID_KINDS, PREFIXES, SCHEMA_VERSION, SNAPSHOT_TABLES
 
-KIND_OF: Final = {
-    "sources": "source",
-    "labels": "label",
-    "shots": "shot",
-    "tracks": "track",
-    "speech": "speech",
-    "clips": "clip",
-}
 _REFERENCES: Final = (
     ("labels", "source", "sources"),
     ("shots", "source", "sources"),
     ("tracks", "source", "sources"),
     ("tracks", "shot", "shots"),
     ("speech", "source", "sources"),
+    ("embeddings", "id", "tracks"),
+    ("speaking", "id", "tracks"),
+    ("fingerprints", "id", "sources"),
+    ("identities", "id", "embeddings"),
+    ("duplicates", "source", "fingerprints"),
+    ("duplicates", "other", "fingerprints"),
     ("clips", "source", "sources"),
     ("clips", "shot", "shots"),
     ("clips", "track", "tracks"),
+    ("clips", "duplicate_of", "clips"),
+    ("clips", "duplicate_group", "clips"),
     ("outcomes", "source", "sources"),
 )
 
@@ -70,7 +70,7 @@ def _nulls(table: str, data: pa.Table, names: pa.ChunkedArray) -> Iterator[Probl
 
 def check_ids(context: Context) -> Iterator[Problem]:
     """Ids have their kind's form, stand once, and are sorted; `outcomes` are sorted by source."""
-    for table, kind in KIND_OF.items():
+    for table, kind in ID_KINDS.items():
         if table not in context.tables:
             continue
         ids = context.tables[table].column("id")

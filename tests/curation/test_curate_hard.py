@@ -11,10 +11,9 @@ import pytest
 
 import manifests
 from curation.contents import Content
-from curation.one_source import SourceUnavailableError
 from curation.pipeline import build
-from curation.run import Task
 from curation.sources.inputs import Input
+from curation.task import SourceUnavailableError, Task
 from manifests.recipe import load_recipe
 from perception import weights
 from tests.curation.runs import ROOT, command, moee, result_bytes, sample_video

@@ -211,7 +211,7 @@ def test_the_list_of_scenes_shows_all_emotions_identities_and_bad_material() -> 
     assert len(expression.COMPOUNDS) == 4
     assert {shot.subject for shot in shots} == set(faces.PORTRAITS)
     kinds = {scene.kind for scene in scenes.BAD}
-    assert kinds == {"no_face", "two_faces", "silence", "digital_silence", "blur", "short", "truncated"}
+    assert kinds == {"no_face", "two_faces", "silence", "digital_silence", "blur", "short", "duplicate", "truncated"}
     assert len({scene.name for scene in scenes.SCENES}) == len(scenes.SCENES)
 
 

@@ -5,7 +5,7 @@ import itertools
 from hypothesis import given
 from hypothesis import strategies as st
 
-from curation.stages.spans import Span, inside, limit_length, pauses, speech_share, split_at_pauses
+from curation.stages.spans import Span, inside, limit_length, merged, pauses, speech_share, split_at_pauses
 
 PAUSE = 100
 
@@ -80,3 +80,13 @@ def test_speech_share_is_a_share(case: tuple[Span, list[Span]]) -> None:
     assert 0.0 <= share <= 1.0
     silent = sum(gap.end - gap.start for gap in pauses(turns, span))
     assert abs(share + silent / (span.end - span.start) - 1.0) < 1e-12
+
+
+@given(st.lists(st.tuples(st.integers(0, 60), st.integers(1, 20)), max_size=12))
+def test_where_two_speak_at_once_is_speech_once(turns: list[tuple[int, int]]) -> None:
+    spoken = {tick for start, length in turns for tick in range(start, start + length)}
+    joined = merged(Span(start, start + length) for start, length in turns)
+    assert sum(turn.end - turn.start for turn in joined) == len(spoken)
+    assert all(a.end < b.start for a, b in itertools.pairwise(joined))
+    assert speech_share(joined, Span(0, 80)) == len(spoken) / 80
+    assert sum(gap.end - gap.start for gap in pauses(joined, Span(0, 80))) == 80 - len(spoken)

@@ -70,10 +70,10 @@ def commit_source(store: Store, name: str, seed: int = 0, body: str = "") -> Hea
         "shots": table_from_rows("shots", [{"id": shot, "source": source, "index": 0, **span(0, FRAMES)}]),
     }
     store.commit(source, "shots", KEY, tables, [outcome(Kept(), "shots", source, frames_decoded=FRAMES)])
-    seen = {"frames": 120, "detected": 20, "meshed": 100, "tracked": 0, "confirmed": True}
+    seen = {"frames": 120, "detected": 20, "meshed": 100, "tracked": 0, "confirmed": True, "face": 0}
     row = {"id": track, "source": source, "shot": shot, "index": 0, **span(0, 120), **seen}
     turn = {"id": make_id("speech", source, 0), "source": source, "index": 0, "start_pts": -160, "end_pts": 32000}
-    turn |= {"time_base_num": 1, "time_base_den": 16000, "probability": 0.9}
+    turn |= {"time_base_num": 1, "time_base_den": 16000, "probability": 0.9, "model": "voice-activity"}
     tables = {
         "tracks": table_from_rows("tracks", [row]),
         "frames": frames_table(source, track, 120),

@@ -122,7 +122,7 @@ def test_hostile_names_are_stored_shown_and_validated(tmp_path: Path) -> None:
 
 def test_validate_lists_each_check_and_ends_with_1_on_problems(folder: Path) -> None:
     text = run("validate", folder)
-    assert "the manifest is sound" in text and text.count(" ok ") == 8
+    assert "the manifest is sound" in text and text.count(" ok ") == 9
     assert json.loads(run("validate", folder, "--json"))["sound"] is True
     rewrite(folder, "shots", put("end_pts", 201))
     result = CliRunner().invoke(app, ["validate", str(folder)])

@@ -97,6 +97,7 @@ def test_a_second_commit_of_a_key_takes_the_place_of_the_first(tmp_path: Path) -
         store.commit(SOURCE, "shots", KEY, _tables(name), [outcome(Kept(), "shots", SOURCE)])
     assert store.read(SOURCE, "shots", KEY, "sources").column("name").to_pylist() == ["second"]
     store.write_head(Head(SOURCE, "a", "/a", None, None, None, {"shots": KEY}))
+    store.snapshot({})
     assert store.collect_garbage() == 1  # the table of the first
 
 

@@ -110,13 +110,14 @@ DAMAGE = [
     ("outcomes", lambda t: pa.concat_tables([t.slice(0, 1), t]), "counts", "it has two outcomes at one stage"),
     ("outcomes", _end("source"), "counts", "it has an outcome at faces but did not leave shots"),
     ("outcomes", _end("clip"), "counts", "its status is not that of its last outcome"),
-    ("clips", put("schema_version", 2), "tables", "its schema_version is not 1"),
+    ("clips", put("schema_version", 99), "tables", "its schema_version is not 2"),
 ]
 
 
 def test_a_sound_manifest_has_no_problem(folder: Path) -> None:
     assert validate(folder) == [] and validate(folder, quick=True) == []
-    assert list(CHECKS) == ["tables", "ids", "references", "spans", "frames", "files", "counts", "provenance"]
+    wanted = ["tables", "ids", "references", "spans", "frames", "files", "counts", "whole", "provenance"]
+    assert list(CHECKS) == wanted
 
 
 @pytest.mark.parametrize(
@@ -236,9 +237,9 @@ def test_what_is_no_manifest_is_one_sentence(tmp_path: Path) -> None:
     with pytest.raises(ManifestError, match="is damaged"):
         validate(tmp_path)
     (tmp_path / MANIFEST).write_text('{"schema_version": 99}')
-    with pytest.raises(ManifestError, match="has version 99, this program reads 1"):
+    with pytest.raises(ManifestError, match="has version 99, this program reads 2"):
         validate(tmp_path)
-    (tmp_path / MANIFEST).write_text('{"schema_version": 1}')
+    (tmp_path / MANIFEST).write_text('{"schema_version": 2}')
     with pytest.raises(ManifestError, match="is damaged"):
         validate(tmp_path)
     with pytest.raises(ManifestError, match="There is no manifest in"):

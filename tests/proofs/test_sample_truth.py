@@ -73,3 +73,45 @@ def test_the_speech_share_of_every_kept_clip_is_within_a_tenth(
         assert off <= 0.1, (clip.id, said / (end - start), clip.speech_share)
     table(f"{len(manifest.clips)} clips, speech share off by at most {worst:.3f}")
     assert len(manifest.clips) >= 8
+
+
+def test_the_persons_of_the_sample_are_told_apart_without_an_error(
+    ran: Ran, sample: Path, truth: list[dict], table
+) -> None:
+    manifest = manifests.open(sample / "out")
+    shots = {ran.source(row["file"])["id"]: row["shots"] for row in truth}
+    two = {ran.source(row["file"])["id"] for row in truth if row["kind"] == "two_faces"}
+    persons: dict[str, set[str]] = {}
+    clips = 0
+    for clip in manifest.all_clips.itertuples():
+        if clip.source in two:  # the truth names only the one who speaks
+            continue
+        (who,) = (s["identity"] for s in shots[clip.source] if s["start_frame"] <= clip.start_frame < s["end_frame"])
+        assert isinstance(clip.identity, str), (clip.id, who)
+        persons.setdefault(who, set()).add(clip.identity)
+        clips += 1
+    table(f"{clips} clips of {len(persons)} persons; identities per person {[len(ids) for ids in persons.values()]}")
+    assert all(len(ids) == 1 for ids in persons.values())
+    assert len({next(iter(ids)) for ids in persons.values()}) == len(persons) == 7
+
+
+def test_a_smaller_mirrored_copy_of_low_rate_is_found(ran: Ran, sample: Path, table) -> None:
+    manifest = manifests.open(sample / "out")
+    clips = manifest.all_clips.set_index("source")
+    copy, original = (ran.source(name)["id"] for name in ("bad_mirrored_copy.mp4", "astronaut_happy_1.mp4"))
+    assert clips.loc[copy, "duplicate_of"] == clips.loc[original, "id"]
+    assert clips["duplicate_of"].notna().sum() == 1
+    (pair,) = manifest.table("duplicates").to_pylist()
+    table(f"one pair, {pair['how']}, mirrored {pair['mirrored']}, score {pair['score']:.2f}")
+    assert pair["mirrored"] and {pair["source"], pair["other"]} == {copy, original}
+
+
+def test_no_person_of_the_sample_is_in_two_splits(ran: Ran, sample: Path, table) -> None:
+    import json
+
+    certificate = json.loads((sample / "out" / "certificate.json").read_text())
+    shares = {name: found["clips"] for name, found in certificate["splits"].items()}
+    table(f"clips per split {shares}; persons in two splits {certificate['shared']['identities']}")
+    assert certificate["shared"]["identities"] == 0 and sum(shares.values()) == len(
+        manifests.open(sample / "out").clips
+    )

@@ -18,6 +18,6 @@
     keep(theme);
   });
   addEventListener("beforeprint", () => {
-    for (const details of document.querySelectorAll("#again details")) details.open = true;
+    for (const details of document.querySelectorAll("#again details, .person details")) details.open = true;
   });
 })();

@@ -12,6 +12,7 @@ from manifests.parquet import write_table
 from manifests.recipe import load_recipe
 from manifests.schema import SCHEMA_VERSION, SNAPSHOT_TABLES, empty, schema, table_from_columns, table_from_rows
 from manifests.select import select
+from tests.curation.report.whole import found_over, hostile_certificate, hostile_clip, hostile_tables
 
 PER_SOURCE = 50  # clips of one source
 STAGES = ["probe", "faces", "clips", "select", "export"]
@@ -50,7 +51,8 @@ def large(root: Path, clips: int) -> Path:
     source_ids = np.array([f"s_{index:016x}" for index in range(sources)])
     of_source = np.arange(clips) // PER_SOURCE
     table = select(_clips(clips, source_ids[of_source], random), recipe.select)
-    tables = {"sources": _sources(source_ids), "clips": table, "outcomes": _outcomes(source_ids, table)}
+    tables = {"sources": _sources(source_ids), **found_over(table, random)}
+    tables |= {"outcomes": _outcomes(source_ids, tables["clips"])}
     return put_together(root, tables, recipe.resolved(), STAGES)
 
 
@@ -125,6 +127,7 @@ def _stage(
 
 def hostile(root: Path, names: tuple[str, ...] = HOSTILE) -> Path:
     """A manifest that holds the names wherever a stranger can put text; each must come out as text."""
+    root.mkdir(parents=True, exist_ok=True)
     rows = list(enumerate(names))
     sources = table_from_rows(
         "sources",
@@ -149,6 +152,7 @@ def hostile(root: Path, names: tuple[str, ...] = HOSTILE) -> Path:
             | {f"given_{label}": name for label in ("identity", "emotion", "compound", "view")}
             | {"status": "kept" if i % 2 else "dropped", "reasons": [] if i % 2 else [name, "face_size"]}
             | {"file": f"clips/{name}" if i % 2 else None}
+            | hostile_clip(i, names)
             for i, name in rows
         ],
     )
@@ -175,6 +179,8 @@ def hostile(root: Path, names: tuple[str, ...] = HOSTILE) -> Path:
         "description": names[1],
         "version": 1,
         "select": {"face_size": {"min": 64.0, "max": None}},
+        "stages": {stage: {names[0]: names[1]} for stage in ("identities", "splits")},
     }
-    tables = {"sources": sources, "clips": clips, "outcomes": outcomes}
+    tables = {"sources": sources, "clips": clips, "outcomes": outcomes, **hostile_tables(rows)}
+    hostile_certificate(root, names)
     return put_together(root, tables, recipe, ["probe"])

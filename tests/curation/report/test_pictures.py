@@ -10,7 +10,7 @@ import pytest
 
 from curation.report import thumbnails, write
 from curation.report.choice import MOST, choose
-from curation.report.page import render
+from curation.report.page import MOST_PICTURES, render
 from curation.report.thumbnails import Wanted, pictures
 from manifests.manifest import open as open_manifest
 from manifests.schema import table_from_rows
@@ -134,7 +134,7 @@ def test_pictures_do_not_make_two_reports_differ(source: Path, tmp_path: Path) -
 
 def test_many_clips_take_a_bounded_number_of_pictures(tmp_path: Path) -> None:
     done = write(large(tmp_path / "out", 18_000))
-    assert 0 < done.placeholders <= MOST and done.pictures == 0
+    assert 0 < done.placeholders <= MOST_PICTURES and done.pictures == 0
 
 
 def test_a_downloaded_source_is_found_by_its_url(source: Path, tmp_path: Path) -> None:

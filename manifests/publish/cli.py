@@ -1,0 +1,96 @@
+"""`moee publish`: a manifest as a dataset in a folder."""
+
+import json
+import sys
+import time
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Any, Final
+
+import typer
+
+from manifests.errors import ManifestError
+from manifests.text import printable
+
+if TYPE_CHECKING:
+    from manifests.publish.run import Published
+
+EXAMPLE: Final = "Example: moee publish dataset/ --to published/  (the same line again does nothing if nothing changed)"
+_QUIET_SECONDS: Final = 30.0  # between lines when stderr is no terminal
+_NAMED: Final = 10
+
+Folder = Annotated[Path, typer.Argument(metavar="DIR", help="A folder that moee curate --out wrote.")]
+To = Annotated[str, typer.Option("--to", metavar="FOLDER", help="A new or empty folder, or one published before.")]
+Form = Annotated[str, typer.Option("--form", metavar="NAME", help="hub, or dh-faceemovid-150: files named as there.")]
+ShardSize = Annotated[int, typer.Option("--shard-mb", min=1, help="MB after which the next Parquet file begins.")]
+AsJson = Annotated[bool, typer.Option("--json", help="Print the result as JSON on stdout.")]
+
+
+def publish(folder: Folder, to: To, form: Form = "hub", shard_mb: ShardSize = 100, as_json: AsJson = False) -> None:
+    """Publish the kept clips as a dataset that datasets.load_dataset reads: clips, splits, frames, sources, card."""
+    from manifests.publish.run import publish as run
+
+    if to.startswith("hf:"):
+        raise ManifestError(
+            "Publishing to the Hub itself is not in this version: publish to a folder and upload that "
+            "(hf upload ORG/NAME FOLDER --repo-type dataset)."
+        )
+    with _Progress() as progress:
+        done = run(folder, to, form=form, max_shard_bytes=shard_mb * 1_000_000, watch=progress.tell)
+    if as_json:
+        print(json.dumps(done.as_dict(), indent=2, ensure_ascii=True))
+        return
+    for line in _lines(done):
+        print(_shown(line))
+
+
+publish.__doc__ = f"{publish.__doc__}\n\n    {EXAMPLE}"
+
+
+def _lines(done: "Published") -> list[str]:
+    splits = ", ".join(f"{count} {split}" for split, count in done.splits.items())
+    lines = [
+        f"{'already published' if done.already else 'published'}: {done.clips} clips, {done.hours:.4f} h ({splits}), "
+        f"{done.files} files, {done.bytes / 1e6:.1f} MB in {done.folder}"
+    ]
+    for why, clips in done.left_out.items():
+        more = f" and {len(clips) - _NAMED} more" if len(clips) > _NAMED else ""
+        lines.append(f"left out, {why}: {len(clips)} kept clips: {', '.join(clips[:_NAMED])}{more}")
+    return [*lines, *done.notes]
+
+
+def _shown(text: str) -> str:
+    """What this terminal's character set can show, the rest as escapes."""
+    encoding = sys.stdout.encoding or "utf-8"
+    return printable(text).encode(encoding, "backslashreplace").decode(encoding)
+
+
+class _Progress:
+    """A bar on a terminal, a line now and then elsewhere, on stderr."""
+
+    def __init__(self) -> None:
+        self._bar: Any = None
+        self._tasks: dict[str, Any] = {}
+        self._spoke = time.monotonic()
+
+    def __enter__(self) -> "_Progress":
+        if sys.stderr.isatty():
+            from rich.console import Console
+            from rich.progress import Progress
+
+            self._bar = Progress(console=Console(stderr=True), transient=True)
+            self._bar.start()
+        return self
+
+    def __exit__(self, *ended: object) -> None:
+        if self._bar is not None:
+            self._bar.stop()
+
+    def tell(self, what: str, done: int, total: int) -> None:
+        """So many clips of so many are written, or read back."""
+        if self._bar is not None:
+            if what not in self._tasks:
+                self._tasks[what] = self._bar.add_task(what, total=total)
+            self._bar.update(self._tasks[what], completed=done)
+        elif time.monotonic() - self._spoke >= _QUIET_SECONDS:
+            self._spoke = time.monotonic()
+            print(f"{what}: {done} of {total} clips", file=sys.stderr, flush=True)

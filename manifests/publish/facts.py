@@ -1,0 +1,162 @@
+"""What a dataset card tells of the published clips: counts, licences, emotions, persons, models, what is missing."""
+
+from collections import Counter
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, Any, Final
+
+import pyarrow as pa
+import pyarrow.compute as pc
+
+from manifests.publish.plan import SPLITS, Plan
+
+if TYPE_CHECKING:
+    from manifests.manifest import Manifest
+    from manifests.show import Summary
+
+UNKNOWN: Final = "not stated"
+_NOT_MEASURES: Final = ("dataset", "crop_from", "split_note", "duplicate_group", "duplicate_of")
+
+
+@dataclass(frozen=True)
+class SplitFacts:
+    """The clips of one split: how many, how long, of how many persons, and what the plots show."""
+
+    name: str
+    clips: int
+    seconds: float
+    identities: int
+    without_identity: int
+    emotions: dict[str, int]
+    persons: list[int]  # clips of each person
+    lengths: list[float]  # s
+    faces: list[float]  # px
+
+
+@dataclass(frozen=True)
+class Licence:
+    """How much of the set has one licence."""
+
+    name: str
+    sources: int
+    clips: int
+    seconds: float
+
+
+@dataclass(frozen=True)
+class Facts:
+    """See the fields; everything from outside is as it came, the card escapes it."""
+
+    recipe: dict[str, Any]
+    recipe_hashes: list[str]
+    state: str
+    summary: "Summary"
+    splits: list[SplitFacts]
+    licences: list[Licence]
+    datasets: dict[str, int]
+    models: list[str]
+    noncommercial: list[str]
+    unmeasured: list[str]
+    left_out: dict[str, list[str]]
+    unsplit: bool
+    identities: int  # persons in all splits together
+    straddling: int  # persons with clips in two splits
+    schema_version: int
+    certificate: dict[str, Any] | None = None
+    columns: list[tuple[str, str, str, str]] = field(default_factory=list)
+
+    @property
+    def clips(self) -> int:
+        """All published clips."""
+        return sum(split.clips for split in self.splits)
+
+    @property
+    def seconds(self) -> float:
+        """Their length."""
+        return sum(split.seconds for split in self.splits)
+
+
+def gather(manifest: "Manifest", plan: Plan, certificate: dict[str, Any] | None) -> Facts:
+    """Return the facts of what is published, counted in Arrow."""
+    from manifests.schema import SCHEMA_VERSION, schema
+
+    clips, persons = plan.clips, _persons(plan)
+    models = manifest.table("outcomes", ["models"]).column("models")
+    embeddings = manifest.table("embeddings", ["model", "noncommercial"])
+    flagged = embeddings.filter(embeddings.column("noncommercial")).column("model")
+    notes = [(item.name, item.type, item.metadata or {}) for item in schema("clips") if item.name != "schema_version"]
+    return Facts(
+        recipe=manifest.recipe,
+        recipe_hashes=sorted(pc.unique(clips.column("recipe")).to_pylist()),
+        state=str(manifest.content.get("state", "")),
+        summary=manifest.summary(),
+        splits=[_split_facts(name, plan.of(name)) for name in plan.splits],
+        licences=_licences(manifest, clips),
+        datasets=_counted(clips.column("dataset")),
+        models=sorted(pc.unique(pc.list_flatten(models)).to_pylist()),
+        noncommercial=sorted(pc.unique(flagged).to_pylist()),
+        unmeasured=[
+            item.name
+            for item in schema("clips")
+            if item.nullable and item.name not in _NOT_MEASURES and clips.column(item.name).null_count == len(clips)
+        ],
+        left_out=plan.left_out,
+        unsplit=plan.unsplit,
+        identities=len(persons),
+        straddling=sum(number > 1 for number in persons.values()),
+        schema_version=SCHEMA_VERSION,
+        certificate=certificate,
+        columns=[
+            (name, str(kind), note.get(b"unit", b"").decode(), note.get(b"description", b"").decode())
+            for name, kind, note in notes
+        ],
+    )
+
+
+def emotion_column(clips: pa.Table) -> pa.ChunkedArray:
+    """The emotion of each clip as one name: the given compound, else the given emotion, else null."""
+    return pc.coalesce(clips.column("given_compound"), clips.column("given_emotion"))
+
+
+def _split_facts(name: str, clips: pa.Table) -> SplitFacts:
+    identities = clips.column("identity")
+    known = pc.drop_null(identities)
+    persons = [row["counts"] for row in pc.value_counts(known).to_pylist()]
+    return SplitFacts(
+        name=name,
+        clips=clips.num_rows,
+        seconds=pc.sum(clips.column("seconds")).as_py() or 0.0,
+        identities=len(persons),
+        without_identity=identities.null_count,
+        emotions=_counted(emotion_column(clips)),
+        persons=sorted(persons),
+        lengths=clips.column("seconds").to_pylist(),
+        faces=pc.drop_null(clips.column("face_size")).to_pylist(),
+    )
+
+
+def _persons(plan: Plan) -> Counter[str]:
+    """Person -> splits with a clip of that person; clips that are in no split do not count as one."""
+    found: Counter[str] = Counter()
+    for split in plan.splits:
+        persons = pc.drop_null(pc.unique(plan.of(split).column("identity"))).to_pylist()
+        found.update(persons if split in SPLITS else dict.fromkeys(persons, 0))
+    return found
+
+
+def _licences(manifest: "Manifest", clips: pa.Table) -> list[Licence]:
+    sources = manifest.table("sources", ["id", "licence"])
+    names = dict(zip(sources.column("id").to_pylist(), sources.column("licence").to_pylist(), strict=True))
+    sums = clips.group_by("source").aggregate([([], "count_all"), ("seconds", "sum")]).to_pylist()
+    found: dict[str, list[float]] = {}
+    for row in sums:
+        entry = found.setdefault(names.get(row["source"]) or UNKNOWN, [0, 0, 0.0])
+        entry[0] += 1
+        entry[1] += row["count_all"]
+        entry[2] += row["seconds_sum"]
+    listed = [Licence(name, int(sources), int(count), seconds) for name, (sources, count, seconds) in found.items()]
+    return sorted(listed, key=lambda licence: (licence.name == UNKNOWN, -licence.clips, licence.name))
+
+
+def _counted(column: pa.ChunkedArray) -> dict[str, int]:
+    counts = Counter({row["values"] or UNKNOWN: row["counts"] for row in pc.value_counts(column).to_pylist()})
+    return dict(sorted(counts.items(), key=lambda item: (item[0] == UNKNOWN, item[0])))

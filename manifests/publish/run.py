@@ -1,0 +1,201 @@
+"""Publishes a manifest to a folder: written aside, read back, put in place; the same input again does no work."""
+
+import hashlib
+import json
+import shutil
+from dataclasses import asdict, dataclass, field
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, Final
+
+from manifests.errors import ManifestError
+from manifests.files import Written, plain_errors, read_json
+from manifests.publish import card, charts, target
+from manifests.publish.facts import Facts, gather
+from manifests.publish.plan import Plan, check_files, plan_by_split
+from manifests.text import nearest, printable
+
+if TYPE_CHECKING:
+    from manifests.manifest import Manifest
+    from manifests.publish.hub import Watch
+
+FORMS: Final = ("hub", "dh-faceemovid-150")
+SHARD_BYTES: Final = 100_000_000  # a reader that streams may hold a whole file: Arrow reads ahead
+CERTIFICATE: Final = "certificate.json"
+_VERSION: Final = 1  # of what is written; a change publishes again
+_MOST_FILES, _MOST_IN_FOLDER = 100_000, 10_000  # the Hub's advice
+
+
+@dataclass(frozen=True)
+class Published:
+    """What a folder holds now.
+
+    Attributes:
+        folder: where, printable.
+        form: one of `FORMS`.
+        already: nothing had to be written.
+        clips: published clips.
+        hours: their length.
+        splits: split -> clips.
+        left_out: why -> ids of the kept clips that are not published.
+        files: how many files there are.
+        bytes: their size.
+        notes: what the reader should know, a sentence each.
+    """
+
+    folder: str
+    form: str
+    already: bool
+    clips: int
+    hours: float
+    splits: dict[str, int]
+    left_out: dict[str, list[str]]
+    files: int
+    bytes: int
+    notes: list[str] = field(default_factory=list)
+
+    def as_dict(self) -> dict[str, Any]:
+        """Return it as plain JSON values."""
+        return asdict(self)
+
+
+def publish(
+    folder: str | Path,
+    to: str | Path,
+    *,
+    form: str = "hub",
+    max_shard_bytes: int = SHARD_BYTES,
+    watch: "Watch" = lambda what, done, total: None,
+) -> Published:
+    """Publish the kept clips of a manifest to a folder, with everything that is known of them.
+
+    Args:
+        folder: a folder that `moee curate --out` wrote; it is only read.
+        to: a new or empty folder, or one that was published before; nothing outside it is written.
+        form: `hub`, which `datasets.load_dataset` reads, or `dh-faceemovid-150`, files named as in that set.
+        max_shard_bytes: a Parquet file is closed when it holds about so much.
+        watch: told what is done, how many clips of how many.
+
+    Returns:
+        What the folder holds; `already` when it held it before and nothing was written.
+
+    Raises:
+        ManifestError: not a manifest, nothing to publish, a damaged clip, a target that is not ours, a full disk.
+    """
+    import manifests
+
+    if form not in FORMS:
+        raise ManifestError(f"There is no form {printable(form)!r}: {nearest(form, FORMS)}")
+    if max_shard_bytes < 1:
+        raise ManifestError("A file of clips must be allowed to hold at least one byte.")
+    manifest, place = manifests.open(folder), Path(to)
+    target.check_place(place, manifest.root)
+    record = target.record_of(place)
+    certificate = _certificate(manifest.root)
+    key = _key(manifest, form, max_shard_bytes, certificate)
+    if record is not None and target.is_current(place, record, key):
+        return _result(place, record, already=True)
+    with target.aside(place) as new:
+        record = target.record_of(place)
+        with plain_errors(place):
+            if form == "hub":
+                result, known = _hub(manifest, new, max_shard_bytes, certificate, watch)
+            else:
+                from manifests.publish.dh import write_dh
+
+                result, known = write_dh(manifest, new, place, certificate, watch)
+            if certificate is not None:
+                shutil.copyfile(manifest.root / CERTIFICATE, new / CERTIFICATE)
+        _refuse_changed(manifest)
+        last = "data" if form == "hub" else "metadata.parquet"
+        target.put_in_place(place, new, {"form": form, "key": key, **result}, last, known)
+    return _result(place, target.record_of(place) or {}, already=False)
+
+
+def _hub(
+    manifest: "Manifest", new: Path, limit: int, certificate: dict[str, Any] | None, watch: "Watch"
+) -> tuple[dict[str, Any], dict[str, Written]]:
+    from manifests.publish import hub_card
+    from manifests.publish.hub import write_hub
+
+    plan = plan_by_split(manifest)
+    check_files(manifest.root, plan.clips)
+    written = write_hub(manifest, plan, new, limit, watch)
+    facts = gather(manifest, plan, certificate)
+    head = card.front_matter(facts, hub_card.configs(written), hub_card.infos(written))
+    write_card(new, facts, head, hub_card.lines(facts, written))
+    shards = [shard for config in written.values() for files in config.shards.values() for shard in files]
+    known = {shard.path.relative_to(new).as_posix(): Written(shard.sha256, shard.bytes) for shard in shards}
+    return summary_of(facts, plan), known
+
+
+def write_card(new: Path, facts: Facts, head: str, form: list[str]) -> None:
+    """Write README.md and its plots."""
+    folder = new / "charts"
+    folder.mkdir()
+    drawn = charts.draw(facts.splits)
+    for name, picture in drawn.items():
+        (folder / name).write_text(picture, encoding="utf-8")
+    text = card.body(facts, form, [f"charts/{name}" for name in drawn])
+    (new / "README.md").write_text(f"{head}\n{text}", encoding="utf-8")
+
+
+def summary_of(facts: Facts, plan: Plan) -> dict[str, Any]:
+    """What .published.json keeps of the result."""
+    return {
+        "clips": facts.clips,
+        "hours": facts.seconds / 3600,
+        "splits": {split: len(clips) for split, clips in plan.splits.items()},
+        "left_out": plan.left_out,
+    }
+
+
+def _certificate(root: Path) -> dict[str, Any] | None:
+    try:
+        return read_json(root / CERTIFICATE)
+    except FileNotFoundError:
+        return None
+
+
+def _key(manifest: "Manifest", form: str, limit: int, certificate: dict[str, Any] | None) -> str:
+    """Changes when anything that is published may change."""
+    content = {name: manifest.content[name] for name in ("schema_version", "tables", "frames", "stages", "recipe")}
+    decisive = [_VERSION, form, limit, certificate, content]
+    return hashlib.sha256(json.dumps(decisive, sort_keys=True).encode()).hexdigest()
+
+
+def _refuse_changed(manifest: "Manifest") -> None:
+    """A manifest that was replaced meanwhile gave a mixture of old and new."""
+    import manifests
+
+    if manifests.open(manifest.root).content != manifest.content:
+        raise ManifestError("The manifest was changed while it was published: publish again when moee curate is done.")
+
+
+def _result(place: Path, record: dict[str, Any], already: bool) -> Published:
+    files = record["files"]
+    return Published(
+        folder=printable(str(place)),
+        form=record["form"],
+        already=already,
+        clips=record["clips"],
+        hours=record["hours"],
+        splits=record["splits"],
+        left_out=record["left_out"],
+        files=len(files),
+        bytes=sum(entry["bytes"] for entry in files.values()),
+        notes=list(_notes(files)),
+    )
+
+
+def _notes(files: dict[str, Any]) -> list[str]:
+    notes = []
+    folders: dict[str, int] = {}
+    for name in files:
+        folder = name.rpartition("/")[0]
+        folders[folder] = folders.get(folder, 0) + 1
+    if len(files) >= _MOST_FILES:
+        notes.append(f"{len(files):,} files: the Hub takes fewer than {_MOST_FILES:,}, use the form hub there")
+    for folder, number in sorted(folders.items()):
+        if number >= _MOST_IN_FOLDER:
+            notes.append(f"{number:,} files in {folder}: the Hub takes fewer than {_MOST_IN_FOLDER:,} in one folder")
+    return notes

@@ -1,0 +1,54 @@
+"""One manifest of real small videos, and the folder that it is published to in each form."""
+
+import os
+import shutil
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+os.environ.setdefault("HF_HUB_OFFLINE", "1")  # read when `datasets` is imported: nothing here asks the hub
+
+from manifests.publish import publish
+from tests.manifests.publish.material import films, make
+
+
+@pytest.fixture(scope="session")
+def manifest(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Six kept clips of four persons in three splits, one of them set aside; not to be changed."""
+    return make(tmp_path_factory.mktemp("publish") / "dataset", films())
+
+
+@pytest.fixture
+def own_manifest(manifest: Path, tmp_path: Path) -> Path:
+    """The same, free to be damaged."""
+    return Path(shutil.copytree(manifest, tmp_path / "dataset"))
+
+
+@pytest.fixture(scope="session")
+def hub(manifest: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """The manifest published in the hub form; not to be changed."""
+    folder = tmp_path_factory.mktemp("publish") / "hub"
+    publish(manifest, folder)
+    return folder
+
+
+@pytest.fixture(scope="session")
+def dh(manifest: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """The manifest published in the form of DH-FaceEmoVid-150; not to be changed."""
+    folder = tmp_path_factory.mktemp("publish") / "dh"
+    publish(manifest, folder, form="dh-faceemovid-150")
+    return folder
+
+
+@pytest.fixture
+def load(tmp_path: Path) -> Callable[..., Any]:
+    """`datasets.load_dataset` with its cache in a folder of the test."""
+    datasets = pytest.importorskip("datasets", reason="reads what was published: pip install datasets torchcodec")
+    datasets.disable_progress_bars()
+
+    def loaded(folder: Path, *arguments: Any, **options: Any) -> Any:
+        return datasets.load_dataset(str(folder), *arguments, cache_dir=str(tmp_path / "cache"), **options)
+
+    return loaded

@@ -1,0 +1,199 @@
+"""The dataset card: its head is YAML that the Hub reads, its facts are the manifest's, hostile text stays text."""
+
+import html
+import json
+import re
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+from xml.etree import ElementTree
+
+import pytest
+import yaml
+
+import manifests
+from manifests.publish import publish
+from manifests.publish.charts import draw
+from manifests.publish.facts import SplitFacts
+from manifests.publish.markdown import text
+from manifests.schema import make_id, table_from_rows
+from tests.manifests.material import KEY, outcome
+from tests.manifests.publish.material import Clip, Film, make
+
+HOSTILE = (
+    "CC-BY\n---\nlicense: mit\n---\n",
+    "a | b | c",
+    "# [click](https://evil.example) ![x](https://evil.example/x.png) www.evil.example <script>alert(1)</script>",
+    "`code` ```fence``` *bold* _it_ ~~gone~~ &lt;b&gt; \\| $x$ <!-- x -->",
+    "- [ ] item\r\n\r\n| a |\n|---|",
+    "\x1b[31mred\u202etxt.exe\u2028next",
+)
+
+
+def split(folder: Path) -> tuple[dict[str, Any], str]:
+    """The head of a card, as the Hub finds it, and its body."""
+    card = (folder / "README.md").read_text(encoding="utf-8")
+    found = re.match(r"^(\s*---[\r\n]+)([\S\s]*?)([\r\n]+---(\r\n|\r|\n|$))", card)  # huggingface_hub.repocard
+    assert found is not None
+    return yaml.safe_load(found[2]), card[found.end() :]
+
+
+def test_the_head_names_files_sizes_and_licence(hub: Path) -> None:
+    head, _ = split(hub)
+    assert [config["config_name"] for config in head["configs"]] == ["default", "frames", "sources"]
+    assert head["configs"][0]["data_files"] == [
+        {"split": name, "path": f"data/{name}-*"} for name in ("train", "validation", "test")
+    ]
+    info = head["dataset_info"][0]
+    assert [row["num_examples"] for row in info["splits"]] == [3, 1, 1]
+    assert info["download_size"] == sum(path.stat().st_size for path in (hub / "data").iterdir())
+    assert head["size_categories"] == ["n<1K"]
+    assert (head["license"], head["license_name"]) == ("other", "several")
+
+
+def test_the_hub_library_reads_the_card(hub: Path, dh: Path) -> None:
+    hub_library = pytest.importorskip("huggingface_hub")
+    for folder in (hub, dh):
+        data = hub_library.DatasetCard.load(folder / "README.md").data
+        assert data.license == "other" and data.pretty_name == "Talking-head clips, recipe test"
+
+
+@pytest.mark.parametrize(
+    ("licences", "wanted"),
+    [
+        ([None, None], {"license": "unknown"}),
+        (["CC0 1.0", "cc0"], {"license": "cc0-1.0"}),
+        (["Creative Commons Attribution license (reuse allowed)"], {"license": "cc-by-3.0"}),
+        (["CC-BY-4.0", None], {"license": "other"}),
+        (["mit\nlicense: evil"], {"license": "other"}),
+    ],
+)
+def test_the_licence_of_the_whole_is_named_only_when_every_source_states_it(
+    tmp_path: Path, licences: list[str | None], wanted: dict[str, str]
+) -> None:
+    make(tmp_path / "m", [Film(f"{n}.mp4", [Clip(0, 5)], {"licence": name}) for n, name in enumerate(licences)])
+    publish(tmp_path / "m", tmp_path / "p")
+    head, _ = split(tmp_path / "p")
+    assert wanted.items() <= head.items()
+
+
+def test_the_body_tells_splits_licences_funnel_recipe_and_hashes(manifest: Path, hub: Path) -> None:
+    _, body = split(hub)
+    opened = manifests.open(manifest)
+    assert "| train | 3 | 0.0004 | 1 | 0 |" in body and "| all | 5 |" in body
+    assert "| CC-BY-4\\.0 | 2 | 2 |" in body and "| not stated | 2 | 3 |" in body
+    assert "6 inputs = 4 kept + 1 dropped + 1 failed" in body
+    assert "7 candidate clips = 6 kept + 1 dropped + 0 failed" in body
+    assert "| export | clips | 7 | 6 | 1 | 0 | length 1 |" in body
+    assert "| happy | 2 | 0 | 0 |" in body and "| sadly-fear | 0 | 1 | 0 |" in body
+    assert opened.content["state"] in body and "toy-model\\@" + "a" * 64 in body
+    assert "Models that were missing, so what they measure is null or was found otherwise: other-model." in body
+    recipe = re.search(r"```json\n(.*?)\n```\n", body, re.DOTALL)
+    assert recipe is not None and json.loads(recipe[1]) == opened.recipe
+    assert "`mos_ovr`" in body.split("null in every clip")[1].split("\n")[0]
+    assert "`face_size`" not in body.split("null in every clip")[1].split("\n")[0]
+
+
+def test_what_comes_from_outside_cannot_change_the_card(tmp_path: Path) -> None:
+    films = [
+        Film(
+            f"film {number}.mp4",
+            [Clip(0, 5, columns={"split": "train", "identity": make_id("identity", 1), "dataset": words})],
+            {"licence": words, "title": words, "uploader": words},
+        )
+        for number, words in enumerate(HOSTILE)
+    ]
+    films.append(Film("aside.mp4", [Clip(0, 5, columns={"split_note": HOSTILE[2]})]))
+    make(tmp_path / "m", films, {"name": "x", "description": HOSTILE[0] + HOSTILE[2] + "```", "select": {}})
+    publish(tmp_path / "m", tmp_path / "p")
+    head, body = split(tmp_path / "p")
+    assert head["license"] == "other" and head["license_name"] == "several"
+    assert "pretty_name" in head and "---\nlicense: mit" not in body
+    outside = re.sub(r"```json\n.*?\n```\n", "", body, flags=re.DOTALL)
+    outside = re.sub(r"```python\n.*?\n```\n", "", outside, flags=re.DOTALL)
+    for bad in ("<script", "](https", "](http", "https://", "www.", "<!--", "\x1b", "\u202e", "\u2028", "**bold"):
+        assert bad not in outside, bad
+    assert "```" not in outside
+    for line in outside.splitlines():
+        if line.startswith("| "):
+            assert len(re.findall(r"(?<!\\)\|", line)) in (3, 5, 6, 8), line
+    headings = [line for line in outside.splitlines() if re.match(r"\s*#", line)]
+    assert all(re.fullmatch(r"#{1,2} [A-Z][A-Za-z ,-]+", line) for line in headings), headings
+
+
+@pytest.mark.parametrize("words", HOSTILE)
+def test_escaped_text_is_one_line_that_shows_the_same_characters(words: str) -> None:
+    from manifests.text import printable
+
+    line = text(words, 1000)
+    assert "\n" not in line and "\r" not in line
+    shown = html.unescape(re.sub(r"\\([!-/:-@\[-`{-~])", r"\1", line))
+    assert shown == " ".join(printable(words).split())
+    assert not re.search(r"(?<!\\)[|`*_\[\]#]|[<>]|&(?!(lt|gt|amp);)", re.sub(r"\\\\", "", line))
+
+
+def test_the_plots_are_pictures_that_say_their_numbers(hub: Path) -> None:
+    _, body = split(hub)
+    named = re.findall(r"!\[[^\]]*\]\(([^)]+)\)", body)
+    assert sorted(named) == sorted(f"charts/{path.name}" for path in (hub / "charts").iterdir())
+    emotions = ElementTree.fromstring((hub / "charts" / "emotion.svg").read_text())
+    said = [title.text for title in emotions.iter("{http://www.w3.org/2000/svg}title")]
+    assert {"happy, train: 2 clips", "sad, test: 1 clips", "sad, train: 0 clips"} <= set(said)
+    assert sum(int(re.findall(r": (\d+) clips", words)[0]) for words in said[1:] if words) == 5
+
+
+@pytest.mark.parametrize(
+    "values", [[], [0.0], [5.0, 5.0], [1e-9, 1e9], [3.2, 4.8, 30.0], [float(n) for n in range(1000)]]
+)
+def test_the_bars_of_a_plot_hold_every_value_once(values: list[float]) -> None:
+    facts = SplitFacts("train", len(values), sum(values), 1, 0, {"not stated": len(values)}, [3], values, values)
+    picture = draw([facts])["length.svg"]
+    said = [int(number) for number in re.findall(r"train: (\d+) clips", picture)]
+    assert sum(said) == len(values) and len(said) <= 20
+    ElementTree.fromstring(picture)
+
+
+def test_models_that_forbid_commercial_use_are_named(own_manifest: Path, tmp_path: Path) -> None:
+    from manifests.outcomes import Kept
+    from manifests.store import Head, Store
+
+    store, source = Store(own_manifest), make_id("source", "one.mp4")
+    row = {"id": make_id("track", source, 0), "source": source, "model": "arc<b>face", "noncommercial": True}
+    rows = table_from_rows("embeddings", [{**row, "frames": [1], "vector": [0.5], "spread": 0.1}])
+    store.commit(source, "embeddings", KEY, {"embeddings": rows}, [outcome(Kept(), "embeddings", source)])
+    store.write_head(Head(source, "one.mp4", "/x", None, None, None, {"export": KEY, "embeddings": KEY}))
+    store.snapshot({"name": "test"})
+    publish(own_manifest, tmp_path / "p")
+    _, body = split(tmp_path / "p")
+    assert "Not for commercial use as it is: the faces were embedded with arc&lt;b&gt;face" in body
+
+
+def test_a_certificate_of_the_splits_goes_along_with_its_numbers(own_manifest: Path, tmp_path: Path) -> None:
+    content = {"identities_shared": 0, "leakage": {"estimate": 0.01, "interval": [0, 0.02]}, "note": "<b>|"}
+    (own_manifest / "certificate.json").write_text(json.dumps(content))
+    publish(own_manifest, tmp_path / "p")
+    _, body = split(tmp_path / "p")
+    assert json.loads((tmp_path / "p" / "certificate.json").read_text()) == content
+    assert "| identities shared | 0 |" in body and "| leakage, estimate | 0\\.01 |" in body
+    assert "| leakage, interval | 0 to 0\\.02 |" in body
+    assert "| note | &lt;b&gt;\\| |" in body
+
+
+def test_without_a_certificate_the_card_says_that_nothing_is_known(hub: Path) -> None:
+    assert "There is no certificate" in split(hub)[1] and not (hub / "certificate.json").exists()
+
+
+def test_lines_on_how_to_load_run_as_they_stand(hub: Path, load: Callable[..., Any], tmp_path: Path) -> None:
+    pytest.importorskip("torchcodec")
+    import datasets
+
+    code = re.search(r"```python\n(.*?)```", split(hub)[1], re.DOTALL)
+    assert code is not None
+    names: dict[str, Any] = {}
+    real = datasets.load_dataset
+    try:
+        datasets.load_dataset = lambda *a, **k: real(*a, cache_dir=str(tmp_path / "cache"), **k)
+        exec(code[1].replace("FOLDER", str(hub)), names)
+    finally:
+        datasets.load_dataset = real
+    assert names["clip"][0].shape == (3, 64, 96) and names["faces"].num_rows > 0 and names["sources"].num_rows == 4
