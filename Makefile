@@ -14,7 +14,7 @@ MODELS := blazeface-full blazeface-short face-mesh silero-vad
 STAMP = $(VENV)/.ready-$(shell cat requirements/cpu.lock pyproject.toml perception/weights.toml requirements/setup.sh | sha256sum | cut -c1-16)
 export OMP_NUM_THREADS ?= 1
 
-.PHONY: help setup demo test check proofs perf clean
+.PHONY: help setup demo test check proofs perf accuracy clean
 
 help:  ## this list
 	@grep -hE '^[a-z]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 12
@@ -36,11 +36,15 @@ demo: setup  ## the whole story on the embedded sample
 	run moee manifest validate demo/dataset
 	python -c "import manifests; assert len(manifests.open('demo/dataset').clips) >= 15, 'the demo kept too few clips'"
 	run moee manifest show demo/dataset
+	run moee manifest split demo/dataset
 	run moee manifest report demo/dataset
+	run moee publish demo/dataset --to demo/published
+	run python -c "from datasets import load_dataset; print({split: [clip['video'][0].shape for clip in clips][:3] for split, clips in load_dataset('demo/published', streaming=True).items()})"
 	echo
 	printf '%-12s %s\n' \
 	    'raw videos' demo/raw 'their truth' demo/raw/truth.parquet \
 	    'report' demo/dataset/report.html 'clips' demo/dataset/clips 'clip table' demo/dataset/clips.parquet 'all tables' 'demo/dataset/*.parquet' \
+	    'published' demo/published 'its card' demo/published/README.md \
 	    'use it' "python -c \"import manifests; print(manifests.open('demo/dataset').clips)\""
 
 test: setup  ## the test suite (minutes)
@@ -67,8 +71,13 @@ browser:
 proofs: setup browser  ## slow proofs with their tables: exactness, resumption, truth, real clips
 	@$(BIN)/python -m pytest -n $(CORES) --dist loadfile -m proof
 
-perf: setup  ## measured ratios: share of the decode and perception ceiling
+perf: setup  ## measured ratios: share of the decode and perception ceiling, cost of the stages before and after
 	@$(BIN)/python -m perf.decode
+	$(BIN)/python -m perf.stage_rates
+	$(BIN)/python -m perf.duplicates
+
+accuracy: setup  ## what the judgements are worth on real clips (MOEE_TEST_DATA), with intervals
+	@$(BIN)/python -m perf.accuracy
 
 clean:  ## remove the demo's output
 	@rm -rf demo
