@@ -13,11 +13,13 @@ class After:
     """Facts of the snapshot, per source.
 
     Args:
+        inputs: all of the folder.
         kept: clips.
         twice: clips dropped because another clip shows the same.
         files: of the kept clips.
     """
 
+    inputs: int = 0
     kept: Counter[str] = field(default_factory=Counter)
     twice: Counter[str] = field(default_factory=Counter)
     files: dict[str, list[str]] = field(default_factory=dict)
@@ -29,8 +31,9 @@ class After:
 
         import manifests
 
-        after = cls()
-        clips = manifests.open(out).table("clips", ["source", "status", "file", "duplicate_of"])
+        manifest = manifests.open(out)
+        after = cls(inputs=manifest.content["tables"]["sources"]["rows"])
+        clips = manifest.table("clips", ["source", "status", "file", "duplicate_of"])
         kept = clips.filter(pc.equal(clips.column("status"), "kept"))
         after.kept.update(kept.column("source").to_pylist())
         for row in kept.select(["source", "file"]).to_pylist():
@@ -43,10 +46,12 @@ class After:
 
     def result(self, result: Result) -> Result:
         """An input's result with its duplicates taken out."""
-        if not self.twice[result.id] or result.status == "failed":
+        if result.status == "failed":
             return result
         if self.kept[result.id]:
             return dataclasses.replace(result, status="kept", clips=self.kept[result.id])
+        if not self.twice[result.id]:
+            return result
         reasons = tuple(sorted({*result.reasons, "duplicate"}))
         return dataclasses.replace(result, status="dropped", clips=0, reasons=reasons)
 

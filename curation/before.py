@@ -4,6 +4,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
+from curation.missing import ABSENT
 from curation.whole import STAGES
 
 
@@ -25,6 +26,7 @@ class Before:
     failed: dict[str, int] = field(default_factory=dict)
     flags: dict[str, tuple[str, ...]] = field(default_factory=dict)
     models: set[str] = field(default_factory=set)
+    embedded: set[str] = field(default_factory=set)
     recipe: dict[str, Any] | None = None
 
     @classmethod
@@ -55,6 +57,8 @@ class Before:
         for row in outcomes.select(["stage", "models"]).to_pylist():
             if row["stage"] == "faces":
                 before.models.update(row["models"])
+            elif row["stage"] == "embeddings":
+                before.embedded.update(model for model in row["models"] if not model.endswith(ABSENT))
         for row in manifest.table("clips", ["source", "status", "file", "file_bytes"]).to_pylist():
             if row["status"] == "kept":
                 before.files.setdefault(row["source"], {})[row["file"]] = row["file_bytes"]

@@ -8,17 +8,19 @@ if TYPE_CHECKING:
     from manifests.certificate import Sounds
     from manifests.manifest import Manifest
 
-FILE = "certificate.json"
 HEARD = 4000  # sources whose sounds are compared once more; of more, the pairs that are duplicates are told
 _PAIRS = 1000
 
 
-def certify(out: Path, *, fresh: bool) -> None:
+def certify(out: Path, *, fresh: bool) -> list[str]:
     """Write the certificate of the manifest in a folder, whole or not at all.
 
     Args:
         out: the manifest's folder.
         fresh: the snapshot is new; otherwise a certificate that is there still holds.
+
+    Returns:
+        What the splits fall short of, a sentence each; nothing when the certificate still held.
 
     Raises:
         manifests.errors.ManifestError: the folder cannot be written.
@@ -26,19 +28,21 @@ def certify(out: Path, *, fresh: bool) -> None:
     from threadpoolctl import threadpool_limits
 
     import manifests
-    from manifests.certificate import as_json, certificate
+    from manifests.certificate import FILE, as_json, certificate, stored
     from manifests.files import plain_errors, replace, write_aside
 
     target = out / FILE
-    if target.is_file() and not fresh:
-        return
     manifest = manifests.open(out)
+    if not fresh and stored(manifest) is not None:
+        return []
     with threadpool_limits(1):
-        content = as_json(certificate(manifest, manifest.recipe, sounds=_sounds(manifest))).encode()
+        found = certificate(manifest, manifest.recipe, sounds=_sounds(manifest))
+    content = as_json(found).encode()
     with plain_errors(out):
         aside, _ = write_aside(out, FILE, lambda file: file.write(content))
         aside.chmod(0o644)
         replace(aside, target)
+    return [str(note) for note in found["notes"]]
 
 
 def _sounds(manifest: "Manifest") -> "Sounds | None":

@@ -42,6 +42,9 @@ def _sentence(stage: Stage, name: str) -> str:
     from perception import weights
 
     known = {entry.name: entry for entry in weights.entries()}
+    if name == "insightface":
+        places = "$MOEE_WEIGHTS/insightface/, $INSIGHTFACE_HOME/models/ and ~/.insightface/models/"
+        return f"insightface is not here, no pack of it lies in {places}: clips get no identity"
     if name not in known:
         return f"{name} of the stage {stage.name} is not here: its columns stay empty (see moee doctor)"
     with _heard():

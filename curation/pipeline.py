@@ -132,7 +132,8 @@ def _configure(stage: type[Configured], recipe: "Recipe") -> Configured:
     except ValidationError as error:
         first = error.errors()[0]
         where = ".".join(str(part) for part in ("stages", stage.name, *first["loc"]))
-        raise CurationError(f"recipe {recipe.name!r}: {where}: {first['msg']}") from None
+        said = first["msg"].removeprefix("Value error, ")
+        raise CurationError(f"recipe {recipe.name!r}: {where}: {said}") from None
 
 
 def _nearest(word: str, known: list[str]) -> str:

@@ -3,8 +3,7 @@
 import errno
 import os
 import time
-from collections.abc import Iterable, Sequence
-from dataclasses import dataclass, field
+from collections.abc import Callable, Iterable, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Protocol
 
@@ -14,9 +13,10 @@ from curation.certify import certify
 from curation.contents import Content, Contents
 from curation.engines.local import Finished, LocalEngine
 from curation.errors import CurationError
+from curation.missing import ABSENT
 from curation.one_source import commit_input, curate_source
 from curation.pipeline import Pipeline, build
-from curation.result import Result
+from curation.result import Result, RunReport
 from curation.sources.inputs import Input, printable
 from curation.stage import Drop, Fail
 from curation.stages.labels import labels_hash
@@ -54,47 +54,6 @@ class Watcher(Protocol):
 
     def ended(self, result: Result) -> None:
         """An input has ended."""
-
-
-@dataclass
-class RunReport:
-    """A finished run over its inputs, in order of name.
-
-    Args:
-        source_frames: frames of all sources of the run.
-        analysed_frames: frames that the analysis decoded in this run.
-        analysed_of: frames of the sources that it analysed in this run.
-        exported_frames: frames decoded for exports in this run.
-        worked: sources that a worker brought up to date.
-        models: weights that the face tracks depend on.
-        missing: a sentence for each optional model that was not used because it is absent or damaged.
-    """
-
-    out: Path
-    results: list[Result] = field(default_factory=list)
-    source_frames: int = 0
-    analysed_frames: int = 0
-    analysed_of: int = 0
-    exported_frames: int = 0
-    worked: int = 0
-    seconds: float = 0.0
-    stage_seconds: dict[str, float] = field(default_factory=dict)
-    models: tuple[str, ...] = ()
-    missing: tuple[str, ...] = ()
-
-    def count(self, status: str) -> int:
-        """Inputs that ended so."""
-        return sum(result.status == status for result in self.results)
-
-    @property
-    def ratio(self) -> float | None:
-        """Frames that the analysis decoded over the frames of the sources that it analysed; None for no analysis."""
-        return self.analysed_frames / self.analysed_of if self.analysed_of else None
-
-    @property
-    def has_failures(self) -> bool:
-        """Whether an input or a clip failed."""
-        return any(result.status == "failed" or result.failed_clips for result in self.results)
 
 
 def curate(
@@ -171,7 +130,7 @@ class _Curation:
         tasks = [task for item in sources.values() if (task := self._task(item)) is not None]
         tasks.sort(key=lambda task: (-task.bytes, task.id))  # the largest first, so that no worker idles at the end
         self.watcher.begin([task.bytes for task in tasks], len(self.report.results))
-        self._work(tasks)
+        self._work(tasks, self.watcher.tick)
         self._whole(sources)
         self.store.collect_garbage()
         self.report.results.sort(key=lambda result: (result.name, result.id))
@@ -180,26 +139,33 @@ class _Curation:
 
     def _whole(self, sources: dict[str, Content]) -> None:
         """Persons, duplicates and splits over all sources, and the snapshot that names them."""
+        left = self._snapshot()
+        while self._restore(sources, left):
+            left = self._snapshot()  # what was cut again may have failed, and cost frames and time
+        self.report.held = (left.inputs, left.kept.total())
+        self.report.results = [left.result(result) for result in self.report.results]
+
+    def _snapshot(self) -> After:
         step = WholeManifest(self.pipeline.whole, self.out, self.watcher.note)
         fresh = self.store.snapshot(self.recipe.resolved(), step)
-        certify(self.out, fresh=fresh)
+        for note in certify(self.out, fresh=fresh):
+            self.watcher.note(f"splits: {note}")
         self.report.stage_seconds |= step.seconds
-        left = After.read(self.out)
-        self.report.results = [left.result(result) for result in self.report.results]
-        self._restore(sources, left)
+        return After.read(self.out)
 
-    def _restore(self, sources: dict[str, Content], left: After) -> None:
-        """Cut the clips again that were set aside as duplicates of a clip that is gone."""
+    def _restore(self, sources: dict[str, Content], left: After) -> bool:
+        """Cut the clips again that were set aside as duplicates of a clip that is gone; whether there were any."""
         lost = left.without_file(_files_present(self.out / "clips"))
         tasks = [self._task_of(sources[source]) for source in sorted(lost) if source in sources]
-        for end in LocalEngine(self.workers).run(curate_source, tasks, tick=lambda shares: None) if tasks else ():
-            if end.died or end.error is not None:
-                raise CurationError(f"clips of {tasks[end.index].name} could not be cut again: run the same command")
+        again = {task.id for task in tasks}
+        self.report.results = [result for result in self.report.results if result.id not in again]
+        self._work(tasks, lambda shares: None)
         if away := len(lost) - len(tasks):
             self.watcher.note(
                 f"the clips of {away} sources are no duplicates any more, and their files are gone: "
                 "give these sources to the same command again"
             )
+        return bool(tasks)
 
     def _sweep(self) -> None:
         """Remove what a killed run left unfinished; no other run is at work here (`exclusive`)."""
@@ -218,6 +184,7 @@ class _Curation:
         self.report.missing = tuple(missing(self.pipeline.stages))
         for sentence in self.report.missing:
             self.watcher.note(sentence)
+        self._refuse_other_embeddings()
         (faces,) = [stage for stage in self.pipeline.pixel if stage.name == "faces"]
         self.report.models = faces.models()
         names = {model.split("@")[0] for model in self.report.models}
@@ -229,6 +196,21 @@ class _Curation:
                 f"`moee models fetch {BUNDLE}`, or use another --out"
             )
         self.watcher.note(f"{BUNDLE} is not here: landmarks come from {MESH}, without blendshapes (see moee doctor)")
+
+    def _refuse_other_embeddings(self) -> None:
+        """Faces of two models cannot be compared: persons would get other ids, and one person two of them."""
+        now = {model for stage in self.pipeline.pixel if stage.name == "embeddings" for model in stage.models()}
+        asked = ((self.before.recipe or {}).get("stages") or {}).get("embeddings")
+        if asked != self.recipe.stages.get("embeddings"):
+            return  # another model was asked for: all sources are given again, or `_refuse_mixture` says so
+        if self.before.keys and not self.before.embedded and not any(model.endswith(ABSENT) for model in now):
+            self.watcher.note("persons are told apart for the first time in this folder: clips may change their split")
+        if self.before.embedded and now != self.before.embedded:
+            former = " and ".join(sorted(model.split("@")[0] for model in self.before.embedded))
+            raise CurationError(
+                f"the persons of this folder were told apart by {former}, not what this machine would use now: see "
+                "moee doctor, set stages.embeddings.model, or use another --out"
+            )
 
     def _refuse_mixture(self, sources: dict[str, Content]) -> None:
         """One manifest has one recipe: sources that are not given again would keep the old one."""
@@ -321,9 +303,9 @@ class _Curation:
 
     # -- work -------------------------------------------------------------------------------------
 
-    def _work(self, tasks: Sequence[Task]) -> None:
+    def _work(self, tasks: Sequence[Task], tick: Callable[[Sequence[float]], None]) -> None:
         engine = LocalEngine(self.workers)
-        for end in engine.run(curate_source, tasks, tick=self.watcher.tick) if tasks else ():
+        for end in engine.run(curate_source, tasks, tick=tick) if tasks else ():
             self._take(tasks[end.index], end)
 
     def _take(self, task: Task, end: Finished) -> None:

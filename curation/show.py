@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Any
 from manifests.text import printable
 
 if TYPE_CHECKING:
-    from curation.run import RunReport
+    from curation.result import RunReport
 
 MOST_ROWS = 60  # inputs listed one by one; beyond that only those that failed
 
@@ -29,6 +29,7 @@ def as_dict(report: "RunReport") -> dict[str, Any]:
             "ratio": None if report.ratio is None else round(report.ratio, 4),
         },
         "models": list(report.models),
+        "folder": {"inputs": report.held[0], "clips": report.held[1]},
         "missing": list(report.missing),
         "seconds": round(report.seconds, 3),
         "stage_seconds": {stage: round(seconds, 3) for stage, seconds in report.stage_seconds.items()},
@@ -71,6 +72,11 @@ def print_report(report: "RunReport") -> None:
     clips = sum(result.clips for result in report.results)
     print(f"{len(report.results)} inputs = {counts}; {clips} clips in {printable(str(report.out / 'clips'))}")
     print(f"{_decoded(report)}; exports decoded {report.exported_frames}; {report.seconds:.1f} s")
+    if report.held[0] > len(report.results):
+        print(
+            f"with inputs of earlier calls the folder holds {report.held[0]} inputs and {report.held[1]} kept clips; "
+            "to leave some out, curate into a new folder"
+        )
     if report.has_failures:
         print("some items failed: see the table above", file=sys.stderr)
 

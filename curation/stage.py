@@ -154,6 +154,7 @@ class ManifestStage(ABC):
     name: ClassVar[str]
     version: ClassVar[int]
     judges: ClassVar[bool] = False  # whether it may drop a clip
+    rests_on: ClassVar[tuple[str, ...]] = ()  # stages whose new settings start this one anew
 
     @abstractmethod
     def run(self, manifest: Whole) -> Tables:

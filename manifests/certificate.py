@@ -5,16 +5,20 @@ import math
 import re
 from collections.abc import Callable, Iterable, Sequence
 from itertools import combinations
-from typing import Any, Final, Protocol
+from typing import TYPE_CHECKING, Any, Final, Protocol
 
 import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
 
 from manifests.nearness import Faces, nearest_pairs, within
-from manifests.splits import SEED, SPLITS, STRATA, TEST, VALIDATION
+from manifests.splits import SEED, SPLITS, STRATA, TEST, VALIDATION, missed
+
+if TYPE_CHECKING:
+    from manifests.manifest import Manifest
 
 VERSION: Final = 1
+FILE: Final = "certificate.json"
 THRESHOLDS: Final = {"dlib-face": 0.50, "insightface": 1.20}  # where the recipe says nothing else
 SHOWN: Final = 10
 _Z: Final = 1.959963984540054  # 97.5th percentile of the normal distribution
@@ -62,9 +66,11 @@ def certificate(
     placed = rows.filter(rows.column("split").is_valid())
     faces = Faces(manifest.table("embeddings", ["id", "model", "vector"]), placed)
     known = placed.column("identity").is_valid()
+    how = _how(recipe or {}, faces.models)
+    codes = pc.index_in(placed.column("split"), value_set=pa.array(SPLITS)).to_numpy()
     return {
         "version": VERSION,
-        "how": _how(recipe or {}, faces.models),
+        "how": how,
         "splits": {name: _contents(placed.filter(pc.equal(placed.column("split"), name))) for name in SPLITS},
         "set_aside": _tally(rows.column("split_note").drop_null()),
         "shared": _shared(placed, manifest),
@@ -75,8 +81,25 @@ def certificate(
             "clips_without_identity": placed.num_rows - (pc.sum(known).as_py() or 0),
             "means": "what these clips show is told by their source and by their data set's names only",
         },
-        "notes": list(notes),
+        "notes": list(notes) or missed(codes, tuple(how["shares"].values())),
     }
+
+
+def stored(manifest: "Manifest") -> dict[str, Any] | None:
+    """The certificate in the manifest's folder, if it is one of this version and of these splits; else None."""
+    try:
+        content = json.loads((manifest.root / FILE).read_bytes())
+    except (OSError, ValueError):
+        return None
+    clips = manifest.table("clips", ["status", "split"])
+    placed = clips.filter(pc.equal(clips.column("status"), "kept")).column("split").drop_null()
+    counts = dict.fromkeys(SPLITS, 0) | {row["values"]: row["counts"] for row in pc.value_counts(placed).to_pylist()}
+    try:
+        same = counts == {name: found["clips"] for name, found in content["splits"].items()}
+        asked = _how(manifest.recipe, content["how"]["embeddings"])
+        return content if same and content["version"] == VERSION and content["how"] == asked else None
+    except (KeyError, TypeError, AttributeError):
+        return None
 
 
 def as_json(content: dict[str, Any]) -> str:

@@ -71,6 +71,28 @@ class Manifest:
         return self.table("speech").to_pandas()
 
     @property
+    def identities(self) -> "pd.DataFrame":
+        """The person of every embedded face track."""
+        return self.table("identities").to_pandas()
+
+    @property
+    def duplicates(self) -> "pd.DataFrame":
+        """The common parts of two sources."""
+        return self.table("duplicates").to_pandas()
+
+    @property
+    def splits(self) -> "pd.DataFrame":
+        """The split of every person, or of every source where nothing tells the person."""
+        return self.table("splits").to_pandas()
+
+    @property
+    def certificate(self) -> dict[str, Any]:
+        """What the splits are worth, as plain JSON values."""
+        from manifests.certificate import certificate, stored
+
+        return stored(self) or certificate(self, self.recipe)
+
+    @property
     def outcomes(self) -> "pd.DataFrame":
         """What became of every source and clip at every stage."""
         return self.table("outcomes").to_pandas()

@@ -137,7 +137,8 @@ def _smallest(
         limit = np.partition(flat, most - 1)[most - 1] if len(flat) > most else np.inf
         if len(best) == most:
             limit = min(limit, best[-1][0])
-        for place in np.flatnonzero(flat <= limit)[: 16 * most].tolist():
+        near = [*np.flatnonzero(flat < limit).tolist(), *np.flatnonzero(flat == limit)[:most].tolist()]
+        for place in near:
             row, column = divmod(place, len(others))
             best.append((round(float(flat[place]), 9), int(rows[begin + row]), int(columns[column])))
         best = sorted(best)[:most]

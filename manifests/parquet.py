@@ -80,6 +80,8 @@ def read_table(table: str, path: Path, sha256: str | None = None, columns: Seque
         return file.read(columns=list(columns) if columns is not None else None, use_threads=False)
     except FileNotFoundError as error:
         raise ManifestError(f"{name} is missing: run the same command again.") from error
+    except PermissionError as error:
+        raise ManifestError(f"{name} cannot be read: permission denied.") from error
     except (pa.ArrowException, OSError) as error:
         raise ManifestError(f"{name} cannot be read as Parquet: delete it and run the same command again.") from error
 

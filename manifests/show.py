@@ -181,7 +181,7 @@ def lines(summary: Summary) -> Iterator[str]:
     if summary.decode_ratio is not None:
         yield (
             f"decoded / source frames of the analysis: {summary.analysis_frames} / {summary.source_frames}"
-            f" = {summary.decode_ratio:.3f}; the export decoded {summary.export_frames}"
+            f" = {summary.decode_ratio:.3f} over all runs; the export decoded {summary.export_frames}"
         )
     for what, reasons in (("inputs", summary.input_reasons), ("clips", summary.clip_reasons)):
         if reasons:

@@ -25,6 +25,7 @@ if TYPE_CHECKING:
     from manifests.whole import WholeStep
 
 MANIFEST: Final = "manifest.json"
+CERTIFICATE: Final = "certificate.json"
 SCRATCH: Final = ".tmp-snapshot"
 
 
@@ -223,6 +224,7 @@ def _swap(
 ) -> None:
     """Put every file in its place. manifest.json goes first: until the new one comes, nothing can be opened."""
     (root / MANIFEST).unlink(missing_ok=True)
+    (root / CERTIFICATE).unlink(missing_ok=True)  # it speaks of what is replaced; a killed run must not leave it
     sync_folder(root)
     make_folder(root / "frames")
     for aside, target in frames:

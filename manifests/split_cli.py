@@ -16,8 +16,12 @@ EPILOG = "Example: moee manifest split dataset/ --certificate splits.json; anoth
 def split(
     folder: Folder,
     seed: Annotated[int | None, typer.Option(metavar="N", help="Try the split of another seed.")] = None,
-    validation: Annotated[float | None, typer.Option(metavar="SHARE", help="Try another share, 0 to 1.")] = None,
-    test: Annotated[float | None, typer.Option(metavar="SHARE", help="Try another share, 0 to 1.")] = None,
+    validation: Annotated[
+        float | None, typer.Option(metavar="SHARE", help="Try another share of the clips for validation, 0 to 1.")
+    ] = None,
+    test: Annotated[
+        float | None, typer.Option(metavar="SHARE", help="Try another share of the clips for test, 0 to 1.")
+    ] = None,
     certificate: Annotated[
         Path | None, typer.Option(metavar="FILE", help="Write the certificate, as JSON, to this file.")
     ] = None,
@@ -27,7 +31,10 @@ def split(
     import manifests
     from manifests.certificate import as_json as text_of
     from manifests.cli import _print_json, _print_lines, _print_table
+    from manifests.errors import ManifestError
 
+    if certificate is not None and certificate.resolve().is_relative_to(folder.resolve()):
+        raise ManifestError("The certificate would lie in the manifest's own folder: name a file beside it.")
     manifest = manifests.open(folder)
     asked = {"seed": seed, "validation": validation, "test": test}
     content, tried = judged(manifest, {name: value for name, value in asked.items() if value is not None})
@@ -39,7 +46,7 @@ def split(
     _print_table(_rows(content))
     _print_lines(_lines(content))
     if tried:
-        print("this is what these settings would give from the start; nothing was written")
+        print("this is what these settings would give from the start; the manifest is unchanged")
 
 
 def judged(manifest: "Manifest", asked: dict[str, Any]) -> tuple[dict[str, Any], bool]:
@@ -52,7 +59,7 @@ def judged(manifest: "Manifest", asked: dict[str, Any]) -> tuple[dict[str, Any],
     Raises:
         ManifestError: impossible shares, or a manifest without splits.
     """
-    from manifests.certificate import certificate
+    from manifests.certificate import certificate, stored
     from manifests.errors import ManifestError
     from manifests.splits import columns
     from manifests.splits import split as divide
@@ -60,9 +67,11 @@ def judged(manifest: "Manifest", asked: dict[str, Any]) -> tuple[dict[str, Any],
     recipe = manifest.recipe
     stages = dict(recipe.get("stages") or {})
     if not asked:
+        if manifest.clips.empty:
+            raise ManifestError("No clip is kept, so there is nothing to split: moee manifest show DIR says why.")
         if not manifest.table("splits", ["id"]).num_rows:
             raise ManifestError("The manifest holds no splits: run moee curate again, or try some with --seed 0.")
-        return certificate(manifest, recipe), False
+        return stored(manifest) or certificate(manifest, recipe), False
     settings = {**(stages.get("splits") or {}), **asked}
     identities = manifest.table("identities", ["id", "bridges"])
     made = divide(manifest.table("clips", columns()), identities, **settings)
@@ -88,7 +97,7 @@ def _rows(content: dict[str, Any]) -> list[tuple[str, ...]]:
     for name, found in content["splits"].items():
         emotions = ", ".join(f"{emotion} {count}" for emotion, count in found["emotions"].items())
         share = f"{found['clips'] / total:.1%}" if total else ""
-        hours = f"{found['seconds'] / 3600:.2f}"
+        hours = f"{found['seconds'] / 3600:.4f}"
         counts = (str(found["identities"]), str(found["sources"]))
         rows.append((name, str(found["clips"]), share, hours, *counts, emotions))
     return rows
@@ -97,15 +106,16 @@ def _rows(content: dict[str, Any]) -> list[tuple[str, ...]]:
 def _lines(content: dict[str, Any]) -> list[str]:
     """What the certificate says, in sentences."""
     aside = content["set_aside"]
-    lines = [f"{sum(aside.values())} clips are set aside" + (":" if aside else "")]
+    lines = [f"clips that are set aside: {sum(aside.values())}"]
     lines += [f"  {count}: {reason}" for reason, count in aside.items()]
     shared = content["shared"]
-    lines.append(
-        f"in two splits: {shared['identities']} persons, {shared['given_identities']} names of data sets, "
-        f"{shared['sources']} sources, {shared['duplicate_clips']} duplicates"
-    )
     unknown = content["unknown"]["clips_without_identity"]
-    lines.append(f"{unknown} clips in a split have no identity: their source and given name decided")
+    if unknown:
+        lines.append(f"clips in a split without an identity, whose source or given name decided: {unknown}")
+    lines.append(
+        f"in two splits: persons {shared['identities']}, names of data sets {shared['given_identities']}, "
+        f"duplicates {shared['duplicate_clips']}; sources with persons of two splits {shared['sources']}"
+    )
     for found in content["nearest_faces"]:
         if found["pairs"]:
             near = found["pairs"][0]
@@ -116,8 +126,13 @@ def _lines(content: dict[str, Any]) -> list[str]:
         lines.append(f"leakage is not estimated: {leakage['how']}")
     else:
         low, high = leakage["interval"]
-        lines.append(f"leakage: up to {leakage['estimate']:.1%} of held-out persons ({low:.1%} to {high:.1%})")
-        lines.append(f"  {leakage['how']}; {leakage['limits']}")
+        held = leakage["held_out_identities"]
+        near = round(leakage["estimate"] * held)
+        lines.append(
+            f"leakage, an upper estimate: {near} of {held} held-out persons near a training person "
+            f"({leakage['estimate']:.1%}, 95 % interval {low:.1%} to {high:.1%})"
+        )
+        lines += [f"  {sentence}" for sentence in (leakage["how"], *leakage["limits"].split("; "))]
     how = content["how"]
     shares = ", ".join(f"{name} {share:g}" for name, share in how["shares"].items())
     lines.append(f"seed {how['seed']}, asked for {shares}; embeddings {', '.join(how['embeddings']) or 'none'}")

@@ -120,7 +120,7 @@ def split(
             "split_note": pa.array(_NOTES).take(pa.array(told, mask=told == 0)),
         }
     )
-    return Splits(made, _table(ties, found, before), tuple(_missed(found, shares)))
+    return Splits(made, _table(ties, found, before), tuple(missed(found, shares)))
 
 
 def check_shares(validation: float, test: float) -> tuple[float, float, float]:
@@ -195,14 +195,20 @@ def _hash(seed: int, unit: str) -> int:
     return int.from_bytes(hashlib.sha256(f"{seed}:{unit}".encode()).digest()[:8], "big")
 
 
-def _missed(found: np.ndarray, shares: Sequence[float]) -> list[str]:
-    """What could not be met: splits without clips, and shares that are off."""
+def missed(found: np.ndarray, shares: Sequence[float]) -> list[str]:
+    """What could not be met: splits without clips, and shares that are off.
+
+    Args:
+        found: [clips] place of each clip's split in `SPLITS`, `FREE` for none.
+        shares: asked for, in the order of `SPLITS`.
+    """
     placed = np.bincount(found[found != FREE], minlength=len(SPLITS))
     notes, total = [], int(placed.sum())
     wanted = [code for code, share in enumerate(shares) if share > 0]
     if total and any(placed[code] == 0 for code in wanted):
-        missing = " and ".join(SPLITS[code] for code in wanted if placed[code] == 0)
-        notes.append(f"{missing} holds no clip: there are too few persons for {len(wanted)} splits")
+        missing = [SPLITS[code] for code in wanted if placed[code] == 0]
+        hold = "hold" if len(missing) > 1 else "holds"
+        notes.append(f"{' and '.join(missing)} {hold} no clip: there are too few persons for {len(wanted)} splits")
     for code in wanted:
         share = placed[code] / total if total else shares[code]
         if placed[code] and abs(share - shares[code]) > _OFF:

@@ -72,7 +72,7 @@ _WHOLE = (  # found over the whole manifest, when all sources are known
     _field("identity", _TEXT, "id of the person in the clip", null=True),
     _field("identity_distance", _REAL, "distance to the mean of the person's other tracks", "distance", null=True),
     _field("duplicate_group", _TEXT, "id of the first clip of those that show the same", null=True),
-    _field("duplicate_of", _TEXT, "id of the clip of its group that stays", null=True),
+    _field("duplicate_of", _TEXT, "id of the best clip of its group, if that is another one", null=True),
     _field("split", _TEXT, "train, validation or test", null=True),
     _field("split_note", _TEXT, "why the clip is in no split", null=True),
 )

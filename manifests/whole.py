@@ -113,7 +113,13 @@ class Ledger:
         entry = self._entries().get(table)
         if entry is None or entry["key"] != key:
             return None
-        return read_table(table, self.folder / entry["file"], entry["sha256"])
+        try:
+            return read_table(table, self.folder / entry["file"], entry["sha256"])
+        except ManifestError as error:
+            raise ManifestError(
+                f"ledger/{entry['file']} is missing or damaged: restore it, or delete the folder ledger (persons then "
+                "get new ids, and clips may change their split)."
+            ) from error
 
     def remember(self, tables: Mapping[str, pa.Table], keys: Mapping[str, str]) -> None:
         """Put these tables in the place of the former ones.
@@ -126,7 +132,8 @@ class Ledger:
         with plain_errors(self.folder.parent):
             make_folder(self.folder)
             for name, rows in sorted(tables.items()):
-                path, made = write_aside(self.folder, name, partial(write_table, name, [rows]))
+                kept = self._with_gone(name, rows, keys[name]) if name == "identities" else rows
+                path, made = write_aside(self.folder, name, partial(write_table, name, [kept]))
                 file = f"{name}-{made.sha256[:16]}.parquet"
                 path.replace(self.folder / file)
                 entries[name] = {"key": keys[name], "file": file, "sha256": made.sha256}
@@ -135,6 +142,14 @@ class Ledger:
             for path in self._files():
                 if path.name not in named:
                     path.unlink()
+
+    def _with_gone(self, table: str, rows: pa.Table, key: str) -> pa.Table:
+        """With what was said of items that are not there now: when they come back, they are who they were."""
+        before = self.previous(table, key)
+        if before is None:
+            return rows
+        gone = before.filter(pc.invert(pc.is_in(before.column("id"), value_set=rows.column("id").combine_chunks())))
+        return pa.concat_tables([rows, gone]).sort_by("id")
 
     def _files(self) -> Iterator[Path]:
         yield from sorted(self.folder.iterdir())

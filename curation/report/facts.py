@@ -8,7 +8,7 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from curation.report.charts import stacked
-from curation.report.words import REASONS, bounds, count, duration, share, shown, spoken_unit, title
+from curation.report.words import REASONS, bounds, count, duration, plural, several, share, shown, spoken_unit, title
 
 if TYPE_CHECKING:
     from manifests.manifest import Manifest
@@ -97,7 +97,7 @@ def frequent(reasons: Mapping[str, int]) -> list[tuple[str, int]]:
     ordered = sorted(reasons.items(), key=lambda item: (-item[1], item[0]))
     words = [(shown(reason, 80), items) for reason, items in ordered[:_REASONS]]
     left = ordered[_REASONS:]
-    return [*words, (f"{len(left)} other reasons", sum(items for _, items in left))] if left else words
+    return [*words, (several(len(left), "other reason"), sum(items for _, items in left))] if left else words
 
 
 def bars(counts: "Counts") -> list[tuple[float, float]]:
@@ -111,9 +111,13 @@ def figures(summary: "Summary") -> list[Figure]:
     ratio = summary.decode_ratio
     failed = len(summary.failures)
     found = [
-        Figure(count(inputs.total), "inputs", f"{count(inputs.kept)} gave a kept clip"),
-        Figure(count(clips.total), "candidate clips", f"{count(clips.dropped)} dropped"),
-        Figure(count(clips.kept), "kept clips", f"{share(clips.kept, clips.total)} of the candidates".strip()),
+        Figure(count(inputs.total), plural(inputs.total, "input"), f"{count(inputs.kept)} gave a kept clip"),
+        Figure(count(clips.total), plural(clips.total, "candidate clip"), f"{count(clips.dropped)} dropped"),
+        Figure(
+            count(clips.kept),
+            plural(clips.kept, "kept clip"),
+            f"{share(clips.kept, clips.total)} of the candidates".strip(),
+        ),
         Figure(duration(summary.hours * 3600), "kept", "length of all kept clips"),
         Figure(count(failed), "failed", "each with its sentence below" if failed else "nothing failed"),
     ]
@@ -198,7 +202,7 @@ def materials(sources: pa.Table) -> list[tuple[str, list[Kind]]]:
         listed = [Kind(shown(value, 60), items) for value, items in known[:_KINDS]]
         left = sum(items for _, items in known[_KINDS:])
         if left:
-            listed.append(Kind(f"{len(known) - _KINDS} others", left))
+            listed.append(Kind(several(len(known) - _KINDS, "other"), left))
         if listed:
             found.append((name, listed))
     return found

@@ -20,6 +20,7 @@ class Ledger:
         names: different names that datasets give to their tracks.
         bridging: tracks that are as near to another person.
         farthest: largest distance of a track to the mean of the others; NaN where there is none.
+        margin: smallest margin of a track: how much farther the next person is than its own; NaN where there is none.
         sources: different inputs of their tracks and clips.
         kept: kept clips.
         others: clips that are not kept.
@@ -32,6 +33,7 @@ class Ledger:
     names: np.ndarray
     bridging: np.ndarray
     farthest: np.ndarray
+    margin: np.ndarray
     sources: np.ndarray
     kept: np.ndarray
     others: np.ndarray
@@ -48,20 +50,22 @@ class Ledger:
 
     @cached_property
     def by_doubt(self) -> np.ndarray:
-        """Places of persons that may be several, the most doubtful first: names, then bridges, then distance.
+        """Places of persons that may be several, the most doubtful first: names, bridges, margin, then distance.
 
         Somebody of a single name, without a bridge and with one track only is no case.
         """
         far = np.nan_to_num(self.farthest, nan=-1.0)
-        cases = np.flatnonzero((self.names > 1) | (self.bridging > 0) | (far > 0))
-        return cases[np.lexsort((cases, -far[cases], -self.bridging[cases], -np.maximum(self.names, 1)[cases]))]
+        near = np.nan_to_num(self.margin, nan=np.inf)
+        cases = np.flatnonzero((self.names > 1) | (self.bridging > 0) | (far > 0) | np.isfinite(near))
+        names = np.maximum(self.names, 1)
+        return cases[np.lexsort((cases, -far[cases], near[cases], -self.bridging[cases], -names[cases]))]
 
 
 def ledger(identities: pa.Table, clips: pa.Table) -> Ledger:
     """Return the ledger of all persons.
 
     Args:
-        identities: the columns `source`, `identity`, `distance`, `given` and `bridges`.
+        identities: the columns `source`, `identity`, `distance`, `margin`, `given` and `bridges`.
         clips: the columns `identity`, `source`, `status`, `seconds` and `split`.
     """
     mine = clips.filter(clips.column("identity").is_valid())
@@ -84,6 +88,7 @@ def ledger(identities: pa.Table, clips: pa.Table) -> Ledger:
         names=spread(named, tracks.column("given_count_distinct")).astype(int),
         bridging=spread(named, tracks.column("bridging_sum")).astype(int),
         farthest=_with_nan(spread(named, tracks.column("distance_max")), tracks, ids),
+        margin=_with_nan(spread(named, tracks.column("margin_min")), tracks, ids),
         sources=spread(sources.column("identity"), sources.column("source_count_distinct")).astype(int),
         kept=held,
         others=spread(shown, sums.column("count_all")).astype(int) - held,
@@ -94,7 +99,7 @@ def ledger(identities: pa.Table, clips: pa.Table) -> Ledger:
 
 def _of_tracks(identities: pa.Table) -> pa.Table:
     bridging = pc.cast(pc.greater(pc.list_value_length(identities.column("bridges")), 0), pa.int64())
-    sums = [([], "count_all"), ("bridging", "sum"), ("distance", "max"), ("given", "count_distinct")]
+    sums = [([], "count_all"), ("bridging", "sum"), ("distance", "max"), ("margin", "min"), ("given", "count_distinct")]
     return identities.append_column("bridging", bridging).group_by("identity").aggregate(sums)
 
 

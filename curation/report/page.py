@@ -8,7 +8,7 @@ from functools import cache
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final
 
-from curation.report import again, certificate, charts, duplicates, facts, given, people, speakers, splits, words
+from curation.report import again, certificate, charts, doubt, duplicates, facts, given, people, speakers, splits, words
 from curation.report.album import Album, Card
 from curation.report.choice import MOST, choose
 from curation.report.downloads import downloads
@@ -26,6 +26,7 @@ MOST_PICTURES: Final = (
     + (people.LARGEST + people.DOUBTFUL) * people.FACES
     + (duplicates.LARGEST + duplicates.DOUBTFUL) * duplicates.SHOWN
     + certificate.FACES * 2
+    + doubt.TRACKS
 )
 _SOURCES: Final = (
     "id", "name", "origin", "bytes", "licence", "retrieved_at", "container", "video_codec", "width", "height",
@@ -64,6 +65,8 @@ def render(manifest: "Manifest") -> Page:
 def _cards(content: dict[str, Any]) -> Iterator[Card]:
     for shelf in content["shelves"]:
         yield from shelf.cards
+    for track in content["people"].doubtful if content["people"] else ():
+        yield track.card
     for person in content["people"].pages if content["people"] else ():
         yield from person.cards
     for group in content["duplicates"].groups if content["duplicates"] else ():
@@ -163,6 +166,7 @@ def _environment() -> "jinja2.Environment":
         count=words.count,
         number=words.number,
         several=words.several,
+        plural=words.plural,
         duration=words.duration,
         size=words.size,
         title=words.title,

@@ -1,4 +1,4 @@
-"""Who is in the clips: all persons in numbers, and the largest and the most doubtful ones with their faces."""
+"""Who is in the clips: all persons in numbers, the largest and the most doubtful ones with their faces."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
@@ -10,11 +10,13 @@ import pyarrow.compute as pc
 
 from curation.report.album import Album, Card, Row, View
 from curation.report.album import span as span_of
+from curation.report.certificate import CERTIFICATE, thresholds
 from curation.report.choice import spread
+from curation.report.doubt import Doubt, doubtful
 from curation.report.facts import Kind
 from curation.report.histograms import Histogram, of_values, values_of
 from curation.report.ledger import Ledger, ledger
-from curation.report.words import clock, duration, number, shown
+from curation.report.words import clock, duration, number, several, shown
 
 if TYPE_CHECKING:
     from manifests.manifest import Manifest
@@ -44,6 +46,7 @@ class Entry:
     tracks: int
     sources: int
     farthest: float | None
+    margin: float | None
 
 
 @dataclass(frozen=True)
@@ -108,10 +111,12 @@ class People:
         facts: what is said of them all: (words, value).
         models: the embedding models: name, tracks, and whether the licence forbids commercial use.
         settings: of the stage, as the recipe gives them.
+        limits: largest mean distances within a person, where the recipe gives none and the certificate tells them.
         sizes: how many persons have how many kept clips, in ranges that double.
         distances: of the tracks to their person's mean.
         table: the persons with the most kept video.
         left: persons that are not in the table, their kept clips and the length of these.
+        doubtful: the tracks with the smallest margins.
         pages: the persons that are shown.
     """
 
@@ -119,10 +124,12 @@ class People:
     facts: list[tuple[str, str]]
     models: list[tuple[str, int, bool]]
     settings: str
+    limits: list[float]
     sizes: list[Size]
     distances: Histogram | None
     table: list[Entry]
     left: tuple[int, int, str]
+    doubtful: list[Doubt]
     pages: list[Person]
 
 
@@ -134,7 +141,7 @@ def people(manifest: "Manifest", clips: pa.Table, album: Album) -> People | None
         clips: the columns `id`, `source`, `track`, `status`, `seconds` and COLUMNS, sorted by id.
         album: of the manifest.
     """
-    identities = manifest.table("identities", ["id", "source", "identity", "distance", "given", "bridges"])
+    identities = manifest.table("identities", ["id", "source", "identity", "distance", "margin", "given", "bridges"])
     embedded = manifest.table("embeddings", ["id", "model", "noncommercial"])
     if not identities.num_rows and not embedded.num_rows:
         return None
@@ -144,15 +151,19 @@ def people(manifest: "Manifest", clips: pa.Table, album: Album) -> People | None
     longest = float(book.seconds.max(initial=0.0)) or 1.0
     rows = book.by_length[:_ROWS]
     rest = book.by_length[_ROWS:]
+    asked = _threshold(manifest.recipe)
+    limits = [] if asked is not None else thresholds(manifest.root / CERTIFICATE)
     return People(
         persons=len(book),
         facts=_facts(manifest, book, identities, embedded, clips),
         models=_models(embedded),
         settings=settings_of(manifest.recipe, "identities"),
+        limits=limits,
         sizes=_sizes(book),
-        distances=_distances(identities, manifest.recipe),
+        distances=_distances(identities, limits if asked is None else [asked]),
         table=[_entry(book, place, anchors, longest) for place in rows],
         left=(len(rest), int(book.kept[rest].sum()), duration(float(book.seconds[rest].sum()))),
+        doubtful=doubtful(identities, clips, album, anchors),
         pages=_persons(book, pages, anchors, longest, identities, clips, album),
     )
 
@@ -190,12 +201,14 @@ def _facts(
         ("persons with tracks as near to another person", f"{int((book.bridging > 0).sum()):,}"),
         ("persons whose clips lie in several splits", f"{int((book.splits > 1).sum()):,}"),
     ]
+    if identities.column("margin").null_count < identities.num_rows:
+        nearer = pc.sum(pc.less_equal(identities.column("margin"), 0.0)).as_py() or 0
+        facts.append(("tracks nearer to another person than to their own", f"{nearer:,}"))
     if identities.column("given").null_count < identities.num_rows:
-        several, spread_names = int((book.names > 1).sum()), _scattered(identities)
         facts += [
             ("names that the datasets give", f"{pc.count_distinct(identities.column('given')).as_py():,}"),
-            ("persons that hold several names", f"{several:,}"),
-            ("names that are spread over several persons", f"{spread_names:,}"),
+            ("persons that hold several names", f"{int((book.names > 1).sum()):,}"),
+            ("names that are spread over several persons", f"{_scattered(identities):,}"),
         ]
     return facts
 
@@ -214,7 +227,7 @@ def _models(embedded: pa.Table) -> list[tuple[str, int, bool]]:
     rest = rows[_MODELS:]
     if rest:
         forbidden = any(row["noncommercial"] for row in rest)
-        found.append((f"{len(rest):,} other models", sum(row["count_all"] for row in rest), forbidden))
+        found.append((several(len(rest), "other model"), sum(row["count_all"] for row in rest), forbidden))
     return found
 
 
@@ -232,20 +245,23 @@ def _sizes(book: Ledger) -> list[Size]:
     return found
 
 
-def _distances(identities: pa.Table, recipe: Mapping[str, Any]) -> Histogram | None:
+def _threshold(recipe: Mapping[str, Any]) -> float | None:
     settings = (recipe.get("stages") or {}).get("identities")
     threshold = settings.get("threshold") if isinstance(settings, Mapping) else None
-    lines = ((float(threshold), f"threshold {threshold}"),) if isinstance(threshold, int | float) else ()
+    return float(threshold) if isinstance(threshold, int | float) else None
+
+
+def _distances(identities: pa.Table, limits: list[float]) -> Histogram | None:
     return of_values(
         "distance within a person",
         "from each track to the mean of the person's other tracks",
         values_of(identities.column("distance")),
-        lines=lines,
+        lines=tuple((limit, f"threshold {limit:g}") for limit in limits),
     )
 
 
 def _entry(book: Ledger, place: int, anchors: Mapping[str, str], longest: float) -> Entry:
-    identity, farthest = book.ids[int(place)].as_py(), float(book.farthest[place])
+    identity, farthest, margin = book.ids[int(place)].as_py(), float(book.farthest[place]), float(book.margin[place])
     return Entry(
         id=shown(identity, 80),
         anchor=anchors.get(identity, ""),
@@ -256,6 +272,7 @@ def _entry(book: Ledger, place: int, anchors: Mapping[str, str], longest: float)
         tracks=int(book.tracks[place]),
         sources=int(book.sources[place]),
         farthest=farthest if np.isfinite(farthest) else None,
+        margin=margin if np.isfinite(margin) else None,
     )
 
 
@@ -317,11 +334,15 @@ def _person(entry: Entry, tracks: list[Row], clips: pa.Table, anchors: Mapping[s
 
 def _why(order: int, book: Ledger, place: int) -> str:
     if order < LARGEST:
-        return f"Number {order + 1} by kept video."
+        return ""
     if book.names[place] > 1:
         return "Perhaps several people: the datasets give several names."
     if book.bridging[place]:
         return "Perhaps several people: some tracks are as near to another person."
+    if np.isfinite(book.margin[place]):
+        if book.margin[place] <= 0:
+            return "Perhaps several people: some tracks are nearer to another person."
+        return f"One of the smallest margins: the next person is {number(float(book.margin[place]))} farther."
     return "One of the largest distances to a person's mean." if book.farthest[place] > 0 else ""
 
 
@@ -358,7 +379,7 @@ def _tally(labels: list[Any], most: int) -> list[Kind]:
     ordered = sorted(counts.items(), key=lambda item: (-item[1], item[0]))
     found = [Kind(shown(label, 60), items) for label, items in ordered[:most]]
     rest = ordered[most:]
-    return [*found, Kind(f"{len(rest)} others", sum(items for _, items in rest))] if rest else found
+    return [*found, Kind(several(len(rest), "other"), sum(items for _, items in rest))] if rest else found
 
 
 def _listed(rows: list[Row], album: Album) -> list[Spoken]:

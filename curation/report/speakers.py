@@ -10,7 +10,7 @@ import pyarrow.compute as pc
 
 from curation.report.facts import Kind
 from curation.report.histograms import values_of
-from curation.report.words import number, share, shown
+from curation.report.words import number, several, share, shown
 
 if TYPE_CHECKING:
     from manifests.manifest import Manifest
@@ -95,7 +95,7 @@ def _kinds(column: pa.ChunkedArray) -> list[Kind]:
     rows.sort(key=lambda row: (-row["counts"], row["values"]))
     found = [Kind(shown(row["values"], 80), row["counts"]) for row in rows[:_KINDS]]
     rest = rows[_KINDS:]
-    return [*found, Kind(f"{len(rest):,} others", sum(row["counts"] for row in rest))] if rest else found
+    return [*found, Kind(several(len(rest), "other"), sum(row["counts"] for row in rest))] if rest else found
 
 
 def _counts(clips: pa.Table, select: Mapping[str, Any]) -> list[Count]:

@@ -9,7 +9,7 @@ import pyarrow.compute as pc
 from curation.report.album import Album
 from curation.report.certificate import CERTIFICATE, Certificate, certificate
 from curation.report.people import settings_of
-from curation.report.words import duration, share, shown
+from curation.report.words import duration, several, share, shown
 
 if TYPE_CHECKING:
     from manifests.manifest import Manifest
@@ -23,13 +23,13 @@ COLUMNS: Final = ("split", "split_note", "identity", "given_emotion")
 
 @dataclass(frozen=True)
 class Split:
-    """A split's kept clips; `bar` is the share of the length in percent."""
+    """A split's kept clips; `share` and `bar`, in percent, are of the clips, as the recipe's shares are."""
 
     name: str
     clips: int
-    length: str
     share: str
     bar: float
+    length: str
     identities: int
     sources: int
 
@@ -98,14 +98,14 @@ def _place(name: str) -> tuple[int, str]:
 def _splits(given: pa.Table, names: list[str]) -> list[Split]:
     sums = [([], "count_all"), ("seconds", "sum"), ("identity", "count_distinct"), ("source", "count_distinct")]
     rows = given.group_by("split").aggregate(sums).to_pylist()
-    whole = sum(row["seconds_sum"] for row in rows)
+    whole = given.num_rows
     return [
         Split(
             shown(row["split"], 60),
             row["count_all"],
+            share(row["count_all"], whole),
+            round(100 * row["count_all"] / whole, 2),
             duration(row["seconds_sum"]),
-            share(row["seconds_sum"], whole),
-            round(100 * row["seconds_sum"] / whole, 2) if whole else 0.0,
             row["identity_count_distinct"],
             row["source_count_distinct"],
         )
@@ -150,5 +150,5 @@ def _aside(kept: pa.Table) -> list[tuple[str, int, str]]:
     rest = rows[_NOTES:]
     if rest:
         clips, seconds = (sum(row[name] for row in rest) for name in ("count_all", "seconds_sum"))
-        found.append((f"{len(rest):,} other reasons", clips, duration(seconds)))
+        found.append((several(len(rest), "other reason"), clips, duration(seconds)))
     return found

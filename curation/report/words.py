@@ -8,6 +8,7 @@ from manifests.text import printable
 
 _LONGEST: Final = 300  # characters of a name or sentence; the middle of a longer one is left out
 _PLAIN: Final = 1e6  # larger numbers are rounded to whole ones
+_TINY: Final = 1e-4  # smaller numbers are written as 3.35e-7
 _TITLES: Final = {
     "seconds": "length",
     "av_lag": "audio-video lag",
@@ -19,7 +20,7 @@ _UNITS: Final = {"distance within a person": "distance"}
 REASONS: Final = {  # codes that no measured column explains
     "faces": "no face was found",
     "video": "no video stream, or one still picture",
-    "duplicate": "the same bytes as another input, or the same picture or sound as a clip that stays",
+    "duplicate": "the same bytes as another input, or the same pictures as a clip that stays",
     "not_media": "a file that lies beside videos, such as a list or a text",
 }
 
@@ -40,17 +41,28 @@ def count(number: int) -> str:
 
 def several(items: int, word: str) -> str:
     """1 as `1 clip`, 1234 as `1,234 clips`."""
-    return f"{items:,} {word}" if items == 1 else f"{items:,} {word}s"
+    return f"{items:,} {plural(items, word)}"
+
+
+def plural(items: int, word: str) -> str:
+    """`clip` of one, else `clips`."""
+    return word if items == 1 else f"{word}s"
 
 
 def number(value: float | None, digits: int = 3) -> str:
-    """A measured value with so many significant digits, none of them lost before the point; a dash for none."""
+    """A measured value with so many significant digits, none of them lost before the point; a dash for none.
+
+    0.0346, 1,234, 3.35e-7.
+    """
     if value is None or not math.isfinite(value):
         return "–"
     if value == 0 or abs(value) >= _PLAIN:
         return f"{value:,.0f}"
+    if abs(value) < _TINY:
+        first, power = f"{value:.{digits - 1}e}".split("e")
+        return f"{first.rstrip('0').rstrip('.') if '.' in first else first}e{int(power)}"
     places = max(0, digits - 1 - math.floor(math.log10(abs(value))))
-    text = f"{value:,.{min(places, 9)}f}"
+    text = f"{value:,.{places}f}"
     return text.rstrip("0").rstrip(".") if "." in text else text
 
 
@@ -62,7 +74,9 @@ def beside(value: float | None, ends: Iterable[float | None]) -> str:
 
 def exact(value: float) -> str:
     """A threshold as it was written: 0.95, 64."""
-    return f"{value:,.0f}" if float(value).is_integer() and abs(value) < 1e15 else repr(float(value))
+    return (
+        f"{value:,.0f}" if float(value).is_integer() and abs(value) < 1e15 else repr(float(value)).replace("e-0", "e-")
+    )
 
 
 def bounds(low: float | None, high: float | None, unit: str = "") -> str:

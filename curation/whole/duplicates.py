@@ -3,6 +3,7 @@
 from collections import defaultdict
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
+from math import inf
 from typing import TYPE_CHECKING, Any, ClassVar, Literal
 
 from curation.stage import ManifestStage, Tables, Whole
@@ -72,7 +73,7 @@ def _row(copy: Copy, sources: Sequence[str]) -> dict[str, Any]:
     }  # fmt: skip
     spans = {name: round(seconds * 1000) for name, seconds in times.items()}
     return spans | {
-        "id": make_id("duplicate", source, other, spans["start_ms"], spans["other_start_ms"]),
+        "id": make_id("duplicate", source, other, spans["start_ms"], spans["other_start_ms"], int(match.mirrored)),
         "source": source,
         "other": other,
         "how": copy.how,
@@ -134,7 +135,7 @@ class _Clips:
                 out = keep == "best" and name != best
                 rows["id"].append(name)
                 rows["duplicate_group"].append(group[0])
-                rows["duplicate_of"].append(best if out else None)
+                rows["duplicate_of"].append(best if name != best else None)
                 rows["reasons"].append(["duplicate"] if out else [])
         kinds = [pa.string(), pa.string(), pa.string(), pa.list_(pa.string())]
         made = pa.table(
@@ -145,14 +146,26 @@ class _Clips:
 
 def alike(clip: _Clip, other: _Clip, matches: Sequence["Match"], share: float, place: float) -> bool:
     """Whether common parts of their sources map enough of the shorter clip onto the other, at the same place."""
+    return any(
+        _covers(clip, other, [match for match in matches if match.mirrored is mirrored], share)
+        and overlap(clip.crop, other.crop, mirrored) >= place
+        for mirrored in (False, True)
+    )
+
+
+def _covers(clip: _Clip, other: _Clip, matches: Sequence["Match"], share: float) -> bool:
+    """Whether common parts map enough of the shorter clip onto the other; a moment counts once."""
     covered = shorter = 0.0
+    reached = -inf
+    spans = []
     for match in matches:
         start, end = (mapped(match, t) for t in (max(clip.start, match.start), min(clip.end, match.end)))
-        covered += max(0.0, min(end, other.end) - max(start, other.start))
+        spans.append((max(start, other.start), min(end, other.end)))
         shorter = min((clip.end - clip.start) * match.speed, other.end - other.start)
-    if covered < share * shorter or covered <= 0:
-        return False
-    return overlap(clip.crop, other.crop, matches[0].mirrored) >= place
+    for start, end in sorted(spans):
+        covered += max(0.0, end - max(start, reached))
+        reached = max(reached, end)
+    return covered > 0 and covered >= share * shorter
 
 
 def overlap(crop: Any, other: Any, mirrored: bool) -> float:

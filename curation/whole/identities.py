@@ -16,6 +16,9 @@ if TYPE_CHECKING:
 _BLOCK = 1 << 22  # distances held at once
 
 
+FARTHEST = 2.0  # two vectors of length 1 are never farther apart
+
+
 @dataclass(frozen=True)
 class Identities(ManifestStage):
     """Gives each embedded face track a person.
@@ -37,13 +40,18 @@ class Identities(ManifestStage):
     threshold: float | None = None
     trust_given: bool = True
 
+    def __post_init__(self) -> None:
+        if self.threshold is not None and not 0 < self.threshold <= FARTHEST:
+            raise ValueError(f"threshold lies above 0 and is at most {FARTHEST:g}")
+
     def run(self, manifest: Whole) -> Tables:
         """The table `identities`, a row per embedded track, and each clip's person."""
         tracks = _Tracks(manifest, self.trust_given)
-        known = _known(manifest.previous("identities"), tracks)
+        previous = manifest.previous("identities")
+        known = _known(previous, tracks)
         persons = np.full(len(tracks.ids), None, object)
         bridges: list[list[str]] = [[] for _ in tracks.ids]
-        taken = {person for person, _ in known.values()}
+        taken = _taken(previous, set(tracks.models))
         for rows in tracks.by_model():
             self._name(tracks, rows, known, taken, persons, bridges)
         there = set(persons.tolist())
@@ -197,6 +205,14 @@ def _known(previous: "pa.Table | None", tracks: _Tracks) -> dict[str, tuple[str,
     columns = [previous.column(name).to_pylist() for name in ("id", "model", "identity", "bridges")]
     rows = zip(*columns, strict=True)
     return {track: (person, near) for track, model, person, near in rows if models.get(track) == model}
+
+
+def _taken(previous: "pa.Table | None", models: set[str]) -> set[str]:
+    """The ids of persons that these models told apart before, also of those who are not there now."""
+    if previous is None:
+        return set()
+    said = zip(*(previous.column(name).to_pylist() for name in ("identity", "model")), strict=True)
+    return {person for person, model in said if model in models}
 
 
 def _free_id(track: str, taken: set[str]) -> str:

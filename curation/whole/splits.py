@@ -18,6 +18,7 @@ class Splits(ManifestStage):
 
     name: ClassVar[str] = "splits"
     version: ClassVar[int] = 1
+    rests_on: ClassVar[tuple[str, ...]] = ("identities",)  # other persons: other units
 
     seed: int = 0
     validation: float = 0.1

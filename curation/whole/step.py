@@ -37,8 +37,16 @@ class WholeManifest:
     @property
     def key(self) -> str:
         """Changes when a setting or a version of a stage does."""
-        facts = [[stage_key(stage), stage.judges] for stage in self.stages]
+        facts = [[key, stage.judges] for stage, key in zip(self.stages, self.keys.values(), strict=True)]
         return hashlib.sha256(json.dumps(facts).encode()).hexdigest()[:32]
+
+    @property
+    def keys(self) -> dict[str, str]:
+        """What each stage's tables are remembered under: its settings, and those of the stages that it rests on."""
+        keys: dict[str, str] = {}
+        for stage in self.stages:
+            keys[stage.name] = stage_key(stage, [keys[name] for name in stage.rests_on if name in keys])
+        return keys
 
     @property
     def judging(self) -> tuple[str, ...]:
@@ -56,7 +64,7 @@ class WholeManifest:
             self.note(f"{stage.name}: over the whole manifest")
             started = time.monotonic()
             entered = _kept(View(read, found, ledger, "")) if stage.judges else None
-            key = stage_key(stage)
+            key = self.keys[stage.name]
             with threadpool_limits(1):  # the last digits of a matrix product depend on the number of threads
                 made = dict(stage.run(View(read, found, ledger, key)))
             decided = made.pop("clips", None)
@@ -71,9 +79,9 @@ class WholeManifest:
         return found
 
 
-def stage_key(stage: ManifestStage) -> str:
-    """Hash of what decides a stage's result beside the tables."""
-    facts = [stage.name, stage.version, config_hash(stage)]
+def stage_key(stage: ManifestStage, others: Sequence[str] = ()) -> str:
+    """Hash of what decides a stage's result beside the tables; `others` are keys that it rests on."""
+    facts = [stage.name, stage.version, config_hash(stage), *others]
     return hashlib.sha256(json.dumps(facts).encode()).hexdigest()[:32]
 
 

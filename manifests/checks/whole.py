@@ -6,7 +6,9 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
 
+from manifests.certificate import stored
 from manifests.checks.context import Context, Problem, flagged, nulls, position, true
+from manifests.manifest import Manifest
 
 SPLITS = ("train", "validation", "test")
 
@@ -20,6 +22,9 @@ def check_whole(context: Context) -> Iterator[Problem]:
     yield from _splits(clips)
     yield from _identities(clips, context.tables["identities"])
     yield from _duplicates(clips)
+    if true(clips.column("split").is_valid()).any() and stored(Manifest(context.root, context.content)) is None:
+        sentence = "it is missing, damaged or of another split: run the same moee curate command again"
+        yield Problem("whole", "certificate.json", sentence)
 
 
 def _splits(clips: pa.Table) -> Iterator[Problem]:

@@ -6,8 +6,9 @@ from typing import Any, Final
 
 import yaml
 
+from manifests.publish import leakage
 from manifests.publish.facts import UNKNOWN, Facts
-from manifests.publish.markdown import count, hours, table, text
+from manifests.publish.markdown import count, hours, many, table, text
 from manifests.text import printable
 
 _SIZES: Final = ((1_000, "n<1K"), (10_000, "1K<n<10K"), (100_000, "10K<n<100K"), (1_000_000, "100K<n<1M"))
@@ -19,7 +20,13 @@ _LICENCES: Final = {  # the Hub's identifiers, by what sites and people write
     "cc-by-nc-sa-4.0": ("cc-by-nc-sa-4.0", "cc by-nc-sa 4.0"),
     "cc-by-3.0": ("cc-by-3.0", "cc by 3.0", "creative commons attribution license (reuse allowed)"),  # YouTube's
 }
-_TOLD_ELSEWHERE: Final = ("splits", "set_aside")  # parts of the certificate that the card counts itself
+_OF_THE_HUB: Final = """
+    apache-2.0 mit cc cc-by-2.0 cc-by-2.5 cc-by-sa-3.0 cc-by-nc-2.0 cc-by-nc-3.0 cc-by-nd-4.0 cc-by-nc-nd-3.0
+    cc-by-nc-nd-4.0 cc-by-nc-sa-2.0 cc-by-nc-sa-3.0 c-uda cdla-sharing-1.0 cdla-permissive-1.0
+    cdla-permissive-2.0 bsd bsd-2-clause bsd-3-clause gpl gpl-2.0 gpl-3.0 agpl-3.0 lgpl lgpl-3.0 gfdl mpl-2.0
+    odc-by odbl pddl etalab-2.0 eupl-1.2 openrail unlicense wtfpl isc zlib unknown other
+"""  # more of its identifiers: huggingface.co/docs/hub/repositories-licenses
+_LINK: Final = "README.md#sources-and-licences"
 _ROWS: Final = 40  # of a table of foreign names
 _ABSENT: Final = "@absent"  # what stands for the hash of a model that was not on the machine
 _NAMED: Final = 20  # ids of clips that were left out, for each reason
@@ -35,7 +42,7 @@ def front_matter(facts: Facts, configs: Sequence[Mapping[str, Any]], infos: Sequ
     """
     size = next((name for most, name in _SIZES if facts.clips < most), "n>1M")
     head: dict[str, Any] = {
-        "pretty_name": printable(f"Talking-head clips, recipe {facts.recipe.get('name') or 'unnamed'}"),
+        "pretty_name": printable(_title(facts)),
         **_licence(facts),
         "task_categories": ["video-classification", "image-to-video"],
         "tags": ["talking-head", "emotion", "audio-visual", "face"],
@@ -47,7 +54,16 @@ def front_matter(facts: Facts, configs: Sequence[Mapping[str, Any]], infos: Sequ
     return f"---\n{yaml.safe_dump(head, sort_keys=False, allow_unicode=False, width=120)}---\n"
 
 
+def _title(facts: Facts) -> str:
+    return facts.stated.pretty_name or f"Talking-head clips, recipe {facts.recipe.get('name') or 'unnamed'}"
+
+
 def _licence(facts: Facts) -> dict[str, str]:
+    if facts.stated.licence is not None:
+        known = _hub_licence(facts.stated.licence)
+        if known:
+            return {"license": known}
+        return {"license": "other", "license_name": printable(facts.stated.licence), "license_link": _LINK}
     stated = [licence.name for licence in facts.licences]
     if stated == [UNKNOWN] or not stated:
         return {"license": "unknown"}
@@ -55,12 +71,13 @@ def _licence(facts: Facts) -> dict[str, str]:
     only = found.pop() if len(found) == 1 else None
     if only:
         return {"license": only}
-    return {"license": "other", "license_name": "several", "license_link": "README.md#sources-and-licences"}
+    return {"license": "other", "license_name": "several", "license_link": _LINK}
 
 
 def _hub_licence(name: str) -> str | None:
     plain = " ".join(name.lower().split())
-    return next((identifier for identifier, words in _LICENCES.items() if plain in words), None)
+    known = next((identifier for identifier, words in _LICENCES.items() if plain in words), None)
+    return known or (plain if plain in _OF_THE_HUB.split() else None)
 
 
 def body(facts: Facts, form: Sequence[str], charts: Iterable[str]) -> str:
@@ -78,7 +95,7 @@ def body(facts: Facts, form: Sequence[str], charts: Iterable[str]) -> str:
         *_sources(facts),
         *_funnel(facts),
         *_balance(facts, charts),
-        *_certificate(facts),
+        *leakage.section(facts),
         *_recipe(facts),
         *_limits(facts),
     ]
@@ -87,11 +104,11 @@ def body(facts: Facts, form: Sequence[str], charts: Iterable[str]) -> str:
 
 def _about(facts: Facts) -> Iterator[str]:
     description = text(facts.recipe.get("description") or "", 300)
-    yield f"# Talking-head clips, recipe {text(facts.recipe.get('name') or 'unnamed')}"
+    yield f"# {text(_title(facts), 300)}"
     yield ""
     yield (
-        f"{count(facts.clips)} clips ({hours(facts.seconds)} h) of talking faces, cut from "
-        f"{count(sum(licence.sources for licence in facts.licences))} sources by `moee curate`. {description}".rstrip()
+        f"{many(facts.clips, 'clip')} ({hours(facts.seconds)} h) of talking faces, cut from "
+        f"{many(sum(licence.sources for licence in facts.licences), 'source')} by `moee curate`. {description}".rstrip()
     )
     yield ""
 
@@ -114,13 +131,16 @@ def _counts(facts: Facts) -> Iterator[str]:
     yield ""
     for why, clips in list(facts.left_out.items())[:_ROWS]:
         named = ", ".join(text(clip) for clip in clips[:_NAMED]) + (" …" if len(clips) > _NAMED else "")
-        yield f"- left out, {text(why)}: {count(len(clips))} kept clips ({named})"
+        yield f"- left out, {text(why)}: {many(len(clips), 'kept clip')} ({named})"
     if facts.left_out:
         yield ""
 
 
 def _sources(facts: Facts) -> Iterator[str]:
     yield from ("## Sources and licences", "")
+    if facts.stated.licence is not None:
+        yield f"Licence of this folder, as who published it states it: {text(facts.stated.licence, 300)}."
+        yield ""
     yield "Licences are what the sources state; nobody has checked them. The configuration `sources` names each source."
     yield ""
     rows = [
@@ -143,9 +163,9 @@ def _sources(facts: Facts) -> Iterator[str]:
 def _funnel(facts: Facts) -> Iterator[str]:
     summary = facts.summary
     yield from ("## From input to kept", "")
-    for what, counts in (("inputs", summary.inputs), ("candidate clips", summary.clips)):
+    for what, counts in (("input", summary.inputs), ("candidate clip", summary.clips)):
         parts = f"{count(counts.kept)} kept + {count(counts.dropped)} dropped + {count(counts.failed)} failed"
-        yield f"- {count(counts.total)} {what} = {parts}"
+        yield f"- {many(counts.total, what)} = {parts}"
     yield ""
     rows = []
     for step in summary.stages:
@@ -167,30 +187,6 @@ def _balance(facts: Facts, charts: Iterable[str]) -> Iterator[str]:
     for path in charts:
         yield f"![{text(path.rsplit('/', 1)[-1].removesuffix('.svg').replace('_', ' '))} by split]({path})"
     yield ""
-
-
-def _certificate(facts: Facts) -> Iterator[str]:
-    yield from ("## Leakage between splits", "")
-    if facts.certificate is None:
-        yield "There is no certificate: nothing is known of persons who stand in two splits."
-    else:
-        yield "`certificate.json` says how it was measured. Its numbers:"
-        yield ""
-        told = {name: value for name, value in facts.certificate.items() if name not in _TOLD_ELSEWHERE}
-        first: dict[str, Any] = {name: told.pop(name) for name in ("shared", "leakage") if name in told}
-        rows = [(text(name.replace("_", " ")), text(value, 600)) for name, value in _scalars({**first, **told})]
-        yield from table(("what", "value"), rows[:_ROWS])
-    yield ""
-
-
-def _scalars(content: Mapping[str, Any], before: str = "") -> Iterator[tuple[str, Any]]:
-    for name, value in content.items():
-        if isinstance(value, Mapping):
-            yield from _scalars(value, f"{before}{name}, ")
-        elif isinstance(value, list) and len(value) == 2 and all(isinstance(end, int | float) for end in value):
-            yield f"{before}{name}", f"{value[0]} to {value[1]}"
-        elif isinstance(value, str | int | float | bool):
-            yield f"{before}{name}", value
 
 
 def _recipe(facts: Facts) -> Iterator[str]:

@@ -9,6 +9,7 @@ import numpy as np
 
 from manifests.emotions import NAMES
 from manifests.publish.facts import UNKNOWN
+from manifests.publish.markdown import many
 from manifests.text import printable
 
 if TYPE_CHECKING:
@@ -29,10 +30,10 @@ def draw(splits: "Sequence[SplitFacts]") -> dict[str, str]:
     lengths = [(split.name, split.lengths) for split in splits]
     faces = [(split.name, split.faces) for split in splits]
     return {
-        "emotion.svg": _bars("Clips by emotion", "clips", names, _emotions(splits)),
-        "identity.svg": _bars("Persons by number of their clips", "persons", names, _binned(persons, _person_edges)),
-        "length.svg": _bars("Clips by length in s", "clips", names, _binned(lengths, _edges)),
-        "face_size.svg": _bars("Clips by size of the face in px", "clips", names, _binned(faces, _edges)),
+        "emotion.svg": _bars("Clips by emotion", "clip", names, _emotions(splits)),
+        "identity.svg": _bars("Persons by number of their clips", "person", names, _binned(persons, _person_edges)),
+        "length.svg": _bars("Clips by length in s", "clip", names, _binned(lengths, _edges)),
+        "face_size.svg": _bars("Clips by size of the face in px", "clip", names, _binned(faces, _edges)),
     }
 
 
@@ -99,7 +100,7 @@ def _group(label: str, unit: str, splits: Sequence[str], row: Mapping[str, int],
     for number, split in enumerate(splits):
         value, top = row.get(split, 0), y + _BAR * number
         width = round((WIDTH - _LEFT - 70) * value / most, 1) if most else 0
-        about = _words(f"{label}, {split}: {value} {unit}")
+        about = _words(f"{label}, {split}: {many(value, unit)}")
         parts.append(
             f'<rect x="{_LEFT}" y="{top}" width="{max(width, 0.5)}" height="{_BAR - 2}" '
             f'fill="{_COLOURS.get(split, "#777777")}"><title>{about}</title></rect>'

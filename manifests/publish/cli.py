@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Annotated, Any, Final
 
 import typer
 
-from manifests.errors import ManifestError
+from manifests.publish.markdown import many
 from manifests.text import printable
 
 if TYPE_CHECKING:
@@ -19,23 +19,45 @@ _QUIET_SECONDS: Final = 30.0  # between lines when stderr is no terminal
 _NAMED: Final = 10
 
 Folder = Annotated[Path, typer.Argument(metavar="DIR", help="A folder that moee curate --out wrote.")]
-To = Annotated[str, typer.Option("--to", metavar="FOLDER", help="A new or empty folder, or one published before.")]
+To = Annotated[
+    str,
+    typer.Option(
+        "--to",
+        metavar="FOLDER",
+        help="A new or empty folder, or one published before: what it held is replaced, edits in its card are lost.",
+    ),
+]
 Form = Annotated[str, typer.Option("--form", metavar="NAME", help="hub, or dh-faceemovid-150: files named as there.")]
 ShardSize = Annotated[int, typer.Option("--shard-mb", min=1, help="MB after which the next Parquet file begins.")]
+Licence = Annotated[str | None, typer.Option("--license", metavar="TEXT", help="Licence of the whole, for the card.")]
+PrettyName = Annotated[
+    str | None, typer.Option("--pretty-name", metavar="TEXT", help="The card's name of the dataset.")
+]
 AsJson = Annotated[bool, typer.Option("--json", help="Print the result as JSON on stdout.")]
 
 
-def publish(folder: Folder, to: To, form: Form = "hub", shard_mb: ShardSize = 100, as_json: AsJson = False) -> None:
+def publish(
+    folder: Folder,
+    to: To,
+    form: Form = "hub",
+    shard_mb: ShardSize = 100,
+    licence: Licence = None,
+    pretty_name: PrettyName = None,
+    as_json: AsJson = False,
+) -> None:
     """Publish the kept clips as a dataset that datasets.load_dataset reads: clips, splits, frames, sources, card."""
     from manifests.publish.run import publish as run
 
-    if to.startswith("hf:"):
-        raise ManifestError(
-            "Publishing to the Hub itself is not in this version: publish to a folder and upload that "
-            "(hf upload ORG/NAME FOLDER --repo-type dataset)."
-        )
     with _Progress() as progress:
-        done = run(folder, to, form=form, max_shard_bytes=shard_mb * 1_000_000, watch=progress.tell)
+        done = run(
+            folder,
+            to,
+            form=form,
+            max_shard_bytes=shard_mb * 1_000_000,
+            licence=licence,
+            pretty_name=pretty_name,
+            watch=progress.tell,
+        )
     if as_json:
         print(json.dumps(done.as_dict(), indent=2, ensure_ascii=True))
         return
@@ -48,13 +70,14 @@ publish.__doc__ = f"{publish.__doc__}\n\n    {EXAMPLE}"
 
 def _lines(done: "Published") -> list[str]:
     splits = ", ".join(f"{count} {split}" for split, count in done.splits.items())
+    what = "already published" if done.already else "published"
     lines = [
-        f"{'already published' if done.already else 'published'}: {done.clips} clips, {done.hours:.4f} h ({splits}), "
-        f"{done.files} files, {done.bytes / 1e6:.1f} MB in {done.folder}"
+        f"{what}: {many(done.clips, 'clip')}, {done.hours:.4f} h ({splits}), "
+        f"{many(done.files, 'file')}, {done.bytes / 1e6:.1f} MB in {done.folder}"
     ]
     for why, clips in done.left_out.items():
         more = f" and {len(clips) - _NAMED} more" if len(clips) > _NAMED else ""
-        lines.append(f"left out, {why}: {len(clips)} kept clips: {', '.join(clips[:_NAMED])}{more}")
+        lines.append(f"left out, {why}: {many(len(clips), 'kept clip')}: {', '.join(clips[:_NAMED])}{more}")
     return [*lines, *done.notes]
 
 
@@ -93,4 +116,4 @@ class _Progress:
             self._bar.update(self._tasks[what], completed=done)
         elif time.monotonic() - self._spoke >= _QUIET_SECONDS:
             self._spoke = time.monotonic()
-            print(f"{what}: {done} of {total} clips", file=sys.stderr, flush=True)
+            print(f"{what}: {done} of {many(total, 'clip')}", file=sys.stderr, flush=True)

@@ -2,6 +2,7 @@
 
 import hashlib
 from collections.abc import Iterator, Mapping
+from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final
 
@@ -14,10 +15,11 @@ from manifests.errors import ManifestError
 from manifests.files import Written, file_hash
 from manifests.publish import dh_card
 from manifests.publish.dh_names import Name, Names, former_names, name_clips
-from manifests.publish.facts import gather
+from manifests.publish.facts import Told, gather
 from manifests.publish.features import plain_schema
 from manifests.publish.frames import FRAMES, clip_frames
 from manifests.publish.hub import published_sources
+from manifests.publish.markdown import many
 from manifests.publish.plan import SPLITS, Plan, check_files, has_no_splits, kept_clips, wrong_hash
 from manifests.publish.shards import GROUP_FRAMES, Shard, regrouped, write_file
 from manifests.publish.target import record_of
@@ -57,7 +59,7 @@ DH_FRAMES: Final = pa.schema(
 
 
 def write_dh(
-    manifest: "Manifest", new: Path, place: Path, certificate: dict[str, Any] | None, watch: "Watch"
+    manifest: "Manifest", new: Path, place: Path, told: Told, watch: "Watch"
 ) -> tuple[dict[str, Any], dict[str, Written]]:
     """Write the form below `new`, and read every copied file back.
 
@@ -65,7 +67,7 @@ def write_dh(
         manifest: where the clips come from.
         new: an empty folder.
         place: the published folder, whose names are kept.
-        certificate: of the splits, or None.
+        told: what the card tells beside the manifest.
         watch: told what is done, how many clips of how many.
 
     Returns:
@@ -83,7 +85,7 @@ def write_dh(
     shards = [_write_metadata(plan.clips, names, order, new), *_write_frames(manifest, plan.clips, names, new)]
     sources = published_sources(manifest, plan)
     shards.append(write_file(new, "sources.parquet", sources.schema, regrouped([sources], GROUP_FRAMES)))
-    facts = gather(manifest, plan, certificate)
+    facts = replace(gather(manifest, plan, told), kept=kept_clips(manifest).num_rows)
     write_card(
         new,
         facts,
@@ -91,7 +93,8 @@ def write_dh(
         dh_card.lines(facts, len({name.actor for name in names.clips.values()})),
     )
     known |= {shard.path.relative_to(new).as_posix(): Written(shard.sha256, shard.bytes) for shard in shards}
-    return {**summary_of(facts, plan), "actors": names.actors}, known
+    given = {clip: [name.actor, name.emotion, name.take] for clip, name in sorted(names.clips.items())}
+    return {**summary_of(facts, plan), "actors": names.actors, "given": given}, known
 
 
 def _named(manifest: "Manifest", place: Path) -> tuple[Names, Plan]:
@@ -99,12 +102,12 @@ def _named(manifest: "Manifest", place: Path) -> tuple[Names, Plan]:
     record = record_of(place) or {}
     former: dict[str, Name] = {}
     actors: dict[str, str] = {}
-    if record.get("form") == "dh-faceemovid-150" and record.get("whole") is True:
+    if record.get("form") == "dh-faceemovid-150":  # also of a run that was killed: its names count as given
         former, actors = _former(place, record)
     clips = kept_clips(manifest)
     names = name_clips(clips.select(list(_NAMED_BY)).to_pylist(), actors, former)
     if not names.clips:
-        words = "; ".join(f"{why}: {len(ids)} clips" for why, ids in names.left_out.items())
+        words = "; ".join(f"{why}: {many(len(ids), 'clip')}" for why, ids in names.left_out.items())
         raise ManifestError(f"No kept clip can be named as in DH-FaceEmoVid-150 ({words}).")
     chosen = clips.filter(pc.is_in(clips.column("id"), value_set=pa.array(list(names.clips), pa.string())))
     splits: dict[str, list[str]] = {name: [] for name in (*SPLITS, NO_SPLIT)}
@@ -119,6 +122,9 @@ def _former(place: Path, record: Mapping[str, Any]) -> tuple[dict[str, Name], di
     actors = record.get("actors")
     if not isinstance(actors, dict) or not all(str(actor).isdigit() for actor in actors.values()):
         raise ManifestError(f"{printable(str(place))}/.published.json is damaged: give a new or empty folder.")
+    if record.get("whole") is not True:  # killed while it was put in place: the table may be away, the record is whole
+        given = record.get("given") or {}
+        return {clip: Name(*name) for clip, name in given.items()}, {str(p): str(a) for p, a in actors.items()}
     wanted = ["id", "dh_actor", "dh_emotion", "dh_compound", "dh_take"]
     try:
         rows = pq.read_table(place / METADATA, columns=wanted).to_pylist()

@@ -7,6 +7,7 @@ from typing import Any
 from manifests.publish import card
 from manifests.publish.facts import Facts
 from manifests.publish.hub_card import frames_words
+from manifests.publish.markdown import many
 from manifests.publish.shards import Shard, contents
 
 
@@ -34,14 +35,19 @@ def lines(facts: Facts, actors: int) -> list[str]:
         "The form of DH-FaceEmoVid-150 (arXiv 2501.01808). This is not that data set: clips, persons and labels are "
         "those of the sources below.",
         "",
-        f"- `videos/<actor>/<actor>_<emotion>_<take>.mp4`: {facts.clips:,} clips of {actors:,} actors; an actor is an "
-        "identity, where none is known the person whom a data set names, else a source. Actors and takes keep their "
-        "numbers when the folder is published again with more clips",
+        f"- `videos/<actor>/<actor>_<emotion>_<take>.mp4`: {many(facts.clips, 'clip')} of {many(actors, 'actor')}; "
+        "an actor is an identity, where none is known the person whom a data set names, else a source. Actors and "
+        "takes keep their numbers when the folder is published again with more clips",
         "- `metadata.parquet`: a row per clip: `file_name`, `dh_actor`, `dh_emotion` or `dh_compound`, `dh_take`, "
         "`dh_text` (what is said or shown, where a data set gives it) and every column of the table `clips`",
         "- `frames/<actor>.parquet`: a row per frame of the face. `action_units` is null: action units were not "
         "measured; `blendshapes` are what there is instead",
         "- `sources.parquet`: where the sources come from, licence, hash, stream facts",
+        "",
+        '`datasets.load_dataset("FOLDER")` gives the rows of `metadata.parquet` as one split, `clips`: the column '
+        "`split` says which are for training, validation and test. It gives no videos: these lie beside it as files, "
+        '`file_name` is their path below this folder. `load_dataset("FOLDER", "frames")` and `"sources"` give the '
+        "other tables. The form `hub` has splits and videos in the rows.",
         "",
         "Clips without a known emotion, and those of an emotion that the set has no token for, are left out and named "
         "below. `moee curate FOLDER --recipe dh-faceemovid` understands the file names and reads the labels in "

@@ -43,6 +43,22 @@ class Licence:
 
 
 @dataclass(frozen=True)
+class Stated:
+    """What who publishes states: the licence of the whole and the name of the dataset."""
+
+    licence: str | None = None
+    pretty_name: str | None = None
+
+
+@dataclass(frozen=True)
+class Told:
+    """What a card tells beside the manifest: the certificate of the splits, and what is stated."""
+
+    certificate: dict[str, Any] | None = None
+    stated: Stated = Stated()
+
+
+@dataclass(frozen=True)
 class Facts:
     """See the fields; everything from outside is as it came, the card escapes it."""
 
@@ -62,6 +78,8 @@ class Facts:
     straddling: int  # persons with clips in two splits
     schema_version: int
     certificate: dict[str, Any] | None = None
+    stated: Stated = Stated()
+    kept: int | None = None  # kept clips of the manifest, where this folder may hold fewer than the certificate counts
     columns: list[tuple[str, str, str, str]] = field(default_factory=list)
 
     @property
@@ -75,7 +93,7 @@ class Facts:
         return sum(split.seconds for split in self.splits)
 
 
-def gather(manifest: "Manifest", plan: Plan, certificate: dict[str, Any] | None) -> Facts:
+def gather(manifest: "Manifest", plan: Plan, told: Told) -> Facts:
     """Return the facts of what is published, counted in Arrow."""
     from manifests.schema import SCHEMA_VERSION, schema
 
@@ -104,7 +122,8 @@ def gather(manifest: "Manifest", plan: Plan, certificate: dict[str, Any] | None)
         identities=len(persons),
         straddling=sum(number > 1 for number in persons.values()),
         schema_version=SCHEMA_VERSION,
-        certificate=certificate,
+        certificate=told.certificate,
+        stated=told.stated,
         columns=[
             (name, str(kind), note.get(b"unit", b"").decode(), note.get(b"description", b"").decode())
             for name, kind, note in notes

@@ -13,6 +13,7 @@ import pyarrow.parquet as pq
 from manifests.errors import ManifestError
 from manifests.publish.features import FILE, plain_schema
 from manifests.publish.frames import FRAMES, clip_frames
+from manifests.publish.markdown import many
 from manifests.publish.plan import Plan, wrong_hash
 from manifests.publish.shards import (
     GROUP_BYTES,
@@ -26,6 +27,7 @@ from manifests.publish.shards import (
 )
 from manifests.publish.sound import sound_of
 from manifests.schema import schema
+from manifests.text import printable
 
 if TYPE_CHECKING:
     from manifests.manifest import Manifest
@@ -130,7 +132,7 @@ def _media_of(root: Path, row: dict[str, str]) -> tuple[dict[str, Any], dict[str
     try:
         content = path.read_bytes()
     except OSError as error:
-        raise ManifestError(f"The file of clip {row['id']} cannot be read: {error.strerror}.") from error
+        raise ManifestError(f"{printable(str(path))} cannot be read: {error.strerror}.") from error
     if hashlib.sha256(content).hexdigest() != row["file_sha256"]:
         raise wrong_hash(row["id"], path)
     sound = sound_of(content, row["id"])
@@ -173,7 +175,9 @@ def _read_back(plan: Plan, data: Written, watch: Watch) -> None:
                 done += 1
                 watch("read back", done, total)
         if seen != sorted(ids):
-            raise ManifestError(f"The split {split} was written with {len(seen)} clips, not {len(ids)}: publish again.")
+            raise ManifestError(
+                f"The split {split} was written with {many(len(seen), 'clip')}, not {len(ids)}: publish again."
+            )
 
 
 def _rows_of(path: Path) -> Iterator[dict[str, Any]]:

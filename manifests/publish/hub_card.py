@@ -7,6 +7,7 @@ from manifests.publish.facts import Facts
 from manifests.publish.features import yaml_features
 from manifests.publish.frames import ABOUT, BLENDSHAPES
 from manifests.publish.hub import CONFIGS, Written
+from manifests.publish.markdown import many
 from manifests.publish.shards import contents
 
 if TYPE_CHECKING:
@@ -55,12 +56,13 @@ def lines(facts: Facts, written: Mapping[str, Written]) -> list[str]:
     first = facts.splits[0].name
     rows = {name: sum(config.rows(split) for split in config.shards) for name, config in written.items()}
     held = [
-        f"- `default`: {rows['default']:,} clips, a row each: every column of the table `clips`, `video` (the clip's "
-        "file, byte for byte: its SHA-256 is `file_sha256`) and `audio` (the same sound, packets copied; null without)",
-        f"- `sources`: {rows['sources']:,} sources: where they come from, licence, hash, stream facts",
+        f"- `default`: {many(rows['default'], 'clip')}, a row each: every column of the table `clips`, `video` (the "
+        "clip's file, byte for byte: its SHA-256 is `file_sha256`) and `audio` (the same sound, packets copied; null "
+        "without)",
+        f"- `sources`: {many(rows['sources'], 'source')}: where they come from, licence, hash, stream facts",
     ]
     if "frames" in written:
-        held.insert(1, f"- `frames`: {rows['frames']:,} rows, one per clip and frame of its face")
+        held.insert(1, f"- `frames`: {many(rows['frames'], 'row')}, one per clip and frame of its face")
     return [
         "## How to load",
         "",

@@ -42,6 +42,11 @@ def count(number: int) -> str:
     return f"{number:,}"
 
 
+def many(number: float, word: str, plural: str | None = None) -> str:
+    """1 clip, 2 clips, 1,234 clips."""
+    return f"{number:,} {word if number == 1 else plural or word + 's'}"
+
+
 def hours(seconds: float) -> str:
     """Seconds as hours, with enough digits for small sets."""
     return f"{seconds / 3600:.2f}" if seconds >= 360 else f"{seconds / 3600:.4f}"

@@ -9,6 +9,7 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from manifests.errors import ManifestError
+from manifests.publish.markdown import many
 from manifests.text import printable
 
 if TYPE_CHECKING:
@@ -93,7 +94,7 @@ def check_files(root: Path, clips: pa.Table) -> None:
     wrong = list(_wrong_files(root, clips))
     if wrong:
         clip, why = wrong[0]
-        more = f" (and {len(wrong) - 1} more such clips)" if len(wrong) > 1 else ""
+        more = f" (and {many(len(wrong) - 1, 'more such clip')})" if len(wrong) > 1 else ""
         raise ManifestError(
             f"The file of clip {clip} {why}{more}: run the same moee curate command again, it makes what is missing."
         )

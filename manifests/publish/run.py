@@ -2,15 +2,15 @@
 
 import hashlib
 import json
-import shutil
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final
 
+from manifests.certificate import FILE, VERSION
 from manifests.errors import ManifestError
-from manifests.files import Written, plain_errors, read_json
-from manifests.publish import card, charts, target
-from manifests.publish.facts import Facts, gather
+from manifests.files import Written
+from manifests.publish import card, certified, charts, target
+from manifests.publish.facts import Facts, Stated, Told, gather
 from manifests.publish.plan import Plan, check_files, plan_by_split
 from manifests.text import nearest, printable
 
@@ -20,8 +20,9 @@ if TYPE_CHECKING:
 
 FORMS: Final = ("hub", "dh-faceemovid-150")
 SHARD_BYTES: Final = 100_000_000  # a reader that streams may hold a whole file: Arrow reads ahead
-CERTIFICATE: Final = "certificate.json"
-_VERSION: Final = 1  # of what is written; a change publishes again
+_VERSION: Final = 2  # of what is written; a change publishes again
+_LONGEST: Final = 200  # characters of a licence or a name that go into the card's head
+_SHOWN: Final = 40  # characters of what was published before
 _MOST_FILES, _MOST_IN_FOLDER = 100_000, 10_000  # the Hub's advice
 
 
@@ -64,22 +65,28 @@ def publish(
     *,
     form: str = "hub",
     max_shard_bytes: int = SHARD_BYTES,
+    licence: str | None = None,
+    pretty_name: str | None = None,
     watch: "Watch" = lambda what, done, total: None,
 ) -> Published:
     """Publish the kept clips of a manifest to a folder, with everything that is known of them.
 
     Args:
         folder: a folder that `moee curate --out` wrote; it is only read.
-        to: a new or empty folder, or one that was published before; nothing outside it is written.
+        to: a new or empty folder, or one that was published before in the same form, whose content is replaced, the
+            card with what was edited in it too; nothing outside it is written.
         form: `hub`, which `datasets.load_dataset` reads, or `dh-faceemovid-150`, files named as in that set.
         max_shard_bytes: a Parquet file is closed when it holds about so much.
+        licence: of the whole, for the card; None takes what the sources state.
+        pretty_name: for the card; None names the recipe.
         watch: told what is done, how many clips of how many.
 
     Returns:
         What the folder holds; `already` when it held it before and nothing was written.
 
     Raises:
-        ManifestError: not a manifest, nothing to publish, a damaged clip, a target that is not ours, a full disk.
+        ManifestError: not a manifest, nothing to publish, a damaged clip, a target that is not ours or of
+            another form, a file that may not be read or written, a full disk.
     """
     import manifests
 
@@ -87,32 +94,58 @@ def publish(
         raise ManifestError(f"There is no form {printable(form)!r}: {nearest(form, FORMS)}")
     if max_shard_bytes < 1:
         raise ManifestError("A file of clips must be allowed to hold at least one byte.")
-    manifest, place = manifests.open(folder), Path(to)
+    stated = Stated(_words_of("licence", licence), _words_of("pretty name", pretty_name))
+    place = target.place_of(to)
+    manifest = manifests.open(folder)
     target.check_place(place, manifest.root)
     record = target.record_of(place)
-    certificate = _certificate(manifest.root)
-    key = _key(manifest, form, max_shard_bytes, certificate)
+    target.check_form(record, form, place)
+    found = certified.stored(manifest)
+    notes = [found.note] if found.note else []
+    key = _key(manifest, form, max_shard_bytes, found, stated)
     if record is not None and target.is_current(place, record, key):
-        return _result(place, record, already=True)
+        return _result(place, record, notes, already=True)
     with target.aside(place) as new:
         record = target.record_of(place)
-        with plain_errors(place):
-            if form == "hub":
-                result, known = _hub(manifest, new, max_shard_bytes, certificate, watch)
-            else:
-                from manifests.publish.dh import write_dh
-
-                result, known = write_dh(manifest, new, place, certificate, watch)
-            if certificate is not None:
-                shutil.copyfile(manifest.root / CERTIFICATE, new / CERTIFICATE)
+        target.check_form(record, form, place)
+        with target.told_errors(place, manifest.root):
+            writer = _hub if form == "hub" else _dh
+            result, known = writer(manifest, new, place, max_shard_bytes, _told(manifest, found, stated, new), watch)
         _refuse_changed(manifest)
         last = "data" if form == "hub" else "metadata.parquet"
-        target.put_in_place(place, new, {"form": form, "key": key, **result}, last, known)
-    return _result(place, target.record_of(place) or {}, already=False)
+        target.put_in_place(place, new, {"form": form, "key": key, "of": _of(manifest), **result}, last, known)
+    return _result(place, target.record_of(place) or {}, [*notes, *_replaced(record, manifest)], already=False)
+
+
+def _words_of(what: str, words: str | None) -> str | None:
+    if words is None:
+        return None
+    words = " ".join(words.split())
+    if not 0 < len(words) <= _LONGEST:
+        raise ManifestError(f"The {what} must have 1 to {_LONGEST} characters.")
+    return printable(words)
+
+
+def _told(manifest: "Manifest", found: certified.Stored, stated: Stated, new: Path) -> Told:
+    """Put the certificate below `new`, made where none is stored that holds."""
+    content, raw = found.content, found.raw
+    if found.wanted and raw is None:
+        content, raw = certified.made(manifest)
+    if raw is not None:
+        (new / FILE).write_bytes(raw)
+    return Told(content, stated)
+
+
+def _dh(
+    manifest: "Manifest", new: Path, place: Path, limit: int, told: Told, watch: "Watch"
+) -> tuple[dict[str, Any], dict[str, Written]]:
+    from manifests.publish.dh import write_dh
+
+    return write_dh(manifest, new, place, told, watch)
 
 
 def _hub(
-    manifest: "Manifest", new: Path, limit: int, certificate: dict[str, Any] | None, watch: "Watch"
+    manifest: "Manifest", new: Path, place: Path, limit: int, told: Told, watch: "Watch"
 ) -> tuple[dict[str, Any], dict[str, Written]]:
     from manifests.publish import hub_card
     from manifests.publish.hub import write_hub
@@ -120,7 +153,7 @@ def _hub(
     plan = plan_by_split(manifest)
     check_files(manifest.root, plan.clips)
     written = write_hub(manifest, plan, new, limit, watch)
-    facts = gather(manifest, plan, certificate)
+    facts = gather(manifest, plan, told)
     head = card.front_matter(facts, hub_card.configs(written), hub_card.infos(written))
     write_card(new, facts, head, hub_card.lines(facts, written))
     shards = [shard for config in written.values() for files in config.shards.values() for shard in files]
@@ -149,17 +182,26 @@ def summary_of(facts: Facts, plan: Plan) -> dict[str, Any]:
     }
 
 
-def _certificate(root: Path) -> dict[str, Any] | None:
-    try:
-        return read_json(root / CERTIFICATE)
-    except FileNotFoundError:
-        return None
+def _of(manifest: "Manifest") -> dict[str, Any]:
+    """What .published.json says of the manifest."""
+    return {"state": str(manifest.content.get("state", "")), "recipe": manifest.recipe.get("name")}
 
 
-def _key(manifest: "Manifest", form: str, limit: int, certificate: dict[str, Any] | None) -> str:
+def _replaced(record: dict[str, Any] | None, manifest: "Manifest") -> list[str]:
+    """What was there before, if it was of another manifest, or of another state of this one."""
+    if record is None or record.get("whole") is not True or record.get("of") == _of(manifest):
+        return []
+    former = record.get("of")
+    known = former if isinstance(former, dict) else {}
+    named = [f"{name} {str(known[name])[:_SHOWN]}" for name in ("recipe", "state") if known.get(name)]
+    words = printable(", ".join(named) or "state not recorded")
+    return [f"replaced the publication of another manifest or an earlier state of this one ({words})"]
+
+
+def _key(manifest: "Manifest", form: str, limit: int, found: certified.Stored, stated: Stated) -> str:
     """Changes when anything that is published may change."""
     content = {name: manifest.content[name] for name in ("schema_version", "tables", "frames", "stages", "recipe")}
-    decisive = [_VERSION, form, limit, certificate, content]
+    decisive = [_VERSION, form, limit, found.content, found.wanted, VERSION, asdict(stated), content]
     return hashlib.sha256(json.dumps(decisive, sort_keys=True).encode()).hexdigest()
 
 
@@ -171,7 +213,7 @@ def _refuse_changed(manifest: "Manifest") -> None:
         raise ManifestError("The manifest was changed while it was published: publish again when moee curate is done.")
 
 
-def _result(place: Path, record: dict[str, Any], already: bool) -> Published:
+def _result(place: Path, record: dict[str, Any], notes: list[str], already: bool) -> Published:
     files = record["files"]
     return Published(
         folder=printable(str(place)),
@@ -183,7 +225,7 @@ def _result(place: Path, record: dict[str, Any], already: bool) -> Published:
         left_out=record["left_out"],
         files=len(files),
         bytes=sum(entry["bytes"] for entry in files.values()),
-        notes=list(_notes(files)),
+        notes=[*_notes(files), *notes],
     )
 
 

@@ -1,6 +1,8 @@
 """The folder that is published: ours or refused, written aside inside it, put in place so that no part looks whole."""
 
 import contextlib
+import errno
+import os
 import shutil
 from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
@@ -23,6 +25,53 @@ RECORD: Final = ".published.json"  # hidden: a JSON file in sight would be loade
 SCRATCH: Final = ".tmp-publish"
 CARD: Final = "README.md"
 FORMAT: Final = 1
+_PATTERN: Final = ("*", "?", "[", "]", "::")  # `datasets` reads a path as a pattern or a chain of file systems
+
+
+def place_of(to: str | Path) -> Path:
+    """Return the folder to publish to.
+
+    Raises:
+        ManifestError: it is no place on this machine, or one whose path `datasets.load_dataset` cannot read.
+    """
+    name = printable(str(to))
+    if isinstance(to, str) and to.startswith("hf:"):
+        raise ManifestError(
+            "Publishing to the Hub itself is not in this version: publish to a folder and upload that "
+            "(hf upload ORG/NAME FOLDER --repo-type dataset)."
+        )
+    if isinstance(to, str) and "://" in to:
+        raise ManifestError(f"Publishing to {name} is not in this version: publish to a folder and copy that there.")
+    try:
+        full = str(Path(to).resolve())
+    except (OSError, RuntimeError) as error:  # RuntimeError: links that lead to each other
+        raise ManifestError(f"{name} is no folder: give a new or empty folder.") from error
+    found = [mark for mark in _PATTERN if mark in full]
+    if found:
+        raise ManifestError(
+            f"{name} has {' and '.join(found)} in its full path, which load_dataset cannot read: give another folder."
+        )
+    return Path(to)
+
+
+@contextlib.contextmanager
+def told_errors(target: Path, manifest: Path | None = None) -> Iterator[None]:
+    """Turn what the operating system says while publishing into one sentence that names the right path.
+
+    Args:
+        target: as the user gave it; it is named for what concerns no file of the manifest.
+        manifest: the manifest's folder, which is only read.
+    """
+    try:
+        yield
+    except OSError as error:
+        name = os.fsdecode(error.filename) if isinstance(error.filename, str | bytes) else ""
+        if manifest is not None and name and Path(name).is_relative_to(manifest):
+            raise ManifestError(f"{printable(name)} cannot be read: {error.strerror}.") from error
+        if error.errno in (errno.EACCES, errno.EPERM, errno.EROFS):
+            raise ManifestError(f"{printable(str(target))} cannot be written: {error.strerror}.") from error
+        with plain_errors(target):
+            raise
 
 
 def record_of(target: Path) -> dict[str, Any] | None:
@@ -31,9 +80,29 @@ def record_of(target: Path) -> dict[str, Any] | None:
     Raises:
         ManifestError: the target is something else, and nothing of it is touched.
     """
+    with told_errors(target):
+        return _record_of(target)
+
+
+def check_form(record: Mapping[str, Any] | None, form: str, target: Path) -> None:
+    """Refuse to put one form in the place of another.
+
+    Raises:
+        ManifestError: the folder holds another form.
+    """
+    held = None if record is None else record.get("form")
+    if held is not None and held != form:
+        raise ManifestError(
+            f"{printable(str(target))} holds the form {printable(str(held))}: give another folder for {form}."
+        )
+
+
+def _record_of(target: Path) -> dict[str, Any] | None:
     name = printable(str(target))
     try:
         record = read_json(target / RECORD)
+    except PermissionError:
+        raise
     except NotADirectoryError as error:
         raise ManifestError(f"{name} is a file: give a new or empty folder.") from error
     except FileNotFoundError:
@@ -79,9 +148,9 @@ def aside(target: Path) -> Iterator[Path]:
         ManifestError: another run is publishing there.
     """
     scratch = target / SCRATCH
-    with exclusive(scratch):
+    with _locked(target, scratch):
         new = scratch / "new"
-        with plain_errors(target):
+        with told_errors(target):
             shutil.rmtree(new, ignore_errors=True)
             make_folder(new)
         try:
@@ -90,6 +159,20 @@ def aside(target: Path) -> Iterator[Path]:
             shutil.rmtree(scratch, ignore_errors=True)
             with contextlib.suppress(OSError):
                 target.rmdir()  # nothing came of it
+
+
+@contextlib.contextmanager
+def _locked(target: Path, scratch: Path) -> Iterator[None]:
+    """Hold `scratch` for one writer; what goes wrong is told of the target."""
+    with contextlib.ExitStack() as held:
+        with told_errors(target):
+            try:
+                held.enter_context(exclusive(scratch))
+            except ManifestError as error:
+                if isinstance(error.__cause__, OSError) and error.__cause__.filename is not None:
+                    raise error.__cause__ from None
+                raise ManifestError(str(error).removesuffix(f"/{SCRATCH}")) from error
+        yield
 
 
 def put_in_place(target: Path, new: Path, record: dict[str, Any], last: str, known: Mapping[str, Written]) -> None:
@@ -108,7 +191,7 @@ def put_in_place(target: Path, new: Path, record: dict[str, Any], last: str, kno
     Raises:
         ManifestError: a name in the target is taken by something that is not ours.
     """
-    with plain_errors(target):
+    with told_errors(target):
         files = {name: vars(known.get(name) or file_hash(new / name)) for name in sorted(_names(new))}
         names = sorted((child.name for child in new.iterdir()), key=lambda name: (name == last, name != CARD, name))
         former = record_of(target)

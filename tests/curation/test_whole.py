@@ -155,3 +155,77 @@ def test_columns_of_two_stages_merge_by_clip() -> None:
         {"id": "b", "identity": "y", "split": "train"},
         {"id": "c", "identity": None, "split": "test"},
     ]
+
+
+@dataclass(frozen=True)
+class Who(ManifestStage):
+    """Persons by a setting."""
+
+    name: ClassVar[str] = "identities"
+    version: ClassVar[int] = 1
+
+    size: int = 1
+
+    def run(self, manifest: Whole) -> Tables:
+        return {}
+
+
+@dataclass(frozen=True)
+class Resting(Persons):
+    """Splits that rest on persons."""
+
+    rests_on: ClassVar[tuple[str, ...]] = ("identities",)
+
+
+def test_other_persons_start_the_splits_anew(folder: Path) -> None:
+    from manifests.store import Store
+
+    snapshot(folder, Who(), Resting())
+    store = Store(folder)
+    store.write_head(commit_source(store, "a new one.mp4", 77))
+    assert set(snapshot(folder, Who(), Resting()).clips["split"]) == {"train", "test"}
+    assert set(snapshot(folder, Who(size=2), Resting()).clips["split"]) == {"train"}
+
+
+def test_a_certificate_of_another_split_is_found_and_made_anew(folder: Path) -> None:
+    from curation.certify import certify
+
+    snapshot(folder, Persons())
+    assert [problem.where for problem in validate(folder)] == ["certificate.json"]
+    notes = certify(folder, fresh=True)
+    assert notes[0].startswith("validation and test hold no clip") and validate(folder) == []
+    assert certify(folder, fresh=False) == []
+    text = (folder / "certificate.json").read_text()
+    for wrong in (text.replace('"seed": 0', '"seed": 5'), text[:-9], "[]", text.replace('"clips": 4', '"clips": 3')):
+        assert wrong != text
+        (folder / "certificate.json").write_text(wrong)
+        assert [problem.where for problem in validate(folder)] == ["certificate.json"]
+        certify(folder, fresh=False)
+        assert (folder / "certificate.json").read_text() == text
+
+
+def test_a_new_snapshot_takes_the_old_certificate_away(folder: Path) -> None:
+    from curation.certify import certify
+    from manifests.store import Store
+
+    snapshot(folder, Persons())
+    certify(folder, fresh=True)
+    store = Store(folder)
+    store.write_head(commit_source(store, "a new one.mp4", 77))
+    snapshot(folder, Persons())  # a run that is killed now must not leave a certificate of the former splits
+    assert not (folder / "certificate.json").exists()
+
+
+def test_the_ledger_remembers_tracks_that_are_away(tmp_path: Path) -> None:
+    def rows(*tracks: str) -> pa.Table:
+        row = {"source": make_id("source", "a"), "model": "m@1", "bridges": [], "identity": make_id("identity", "p")}
+        return table_from_rows("identities", [{"id": make_id("track", track), **row} for track in tracks])
+
+    ledger = Ledger(tmp_path)
+    ledger.remember({"identities": rows("a", "b").sort_by("id")}, {"identities": "k"})
+    ledger.remember({"identities": rows("b", "c").sort_by("id")}, {"identities": "k"})
+    found = ledger.previous("identities", "k")
+    assert found is not None and found.num_rows == 3
+    assert set(found.column("id").to_pylist()) == set(rows("a", "b", "c").column("id").to_pylist())
+    ledger.remember({"identities": rows("c")}, {"identities": "other settings"})
+    assert ledger.previous("identities", "k") is None

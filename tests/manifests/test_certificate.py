@@ -229,8 +229,8 @@ def test_the_command_tries_another_split_and_writes_nothing_but_the_certificate(
     target = tmp_path / "certificate.json"
     done = runner(str(folder), "--seed", "3", "--test", "0.5", "--certificate", str(target))
     assert done.exit_code == 0, done.output
-    assert "nothing was written" in done.output
-    assert "in two splits: 0 persons" in done.output
+    assert "the manifest is unchanged" in done.output
+    assert "in two splits: persons 0" in done.output
     content = json.loads(target.read_text())
     assert content["how"]["seed"] == 3
     assert content["how"]["shares"]["test"] == 0.5
@@ -244,6 +244,7 @@ def test_a_manifest_without_splits_and_impossible_shares_are_one_sentence(folder
     with pytest.raises(ManifestError, match="holds no splits"):
         judged(manifests.open(folder), {})
     assert isinstance(runner(str(folder), "--test", "1.5").exception, ManifestError)
-    blocked = runner(str(folder), "--seed", "1", "--certificate", str(folder))
-    assert isinstance(blocked.exception, ManifestError)
-    assert "cannot be written" in str(blocked.exception)
+    for place, sentence in ((folder / "clips.parquet", "own folder"), (folder.parent / "no" / "f.json", "be written")):
+        blocked = runner(str(folder), "--seed", "1", "--certificate", str(place))
+        assert isinstance(blocked.exception, ManifestError)
+        assert sentence in str(blocked.exception)

@@ -128,7 +128,7 @@ def test_three_persons_fill_three_splits_and_two_leave_validation_empty() -> Non
     assert "train holds 50% of the clips instead of 80%: persons are not divided" in two.notes
     one = split(table([clip(n, 0) for n in range(30)]))
     assert set(by_clip(one).values()) == {"train"}
-    assert one.notes[0] == "validation and test holds no clip: there are too few persons for 3 splits"
+    assert one.notes[0] == "validation and test hold no clip: there are too few persons for 3 splits"
 
 
 def test_clips_go_together_by_source_name_and_duplicate() -> None:

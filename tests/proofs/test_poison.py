@@ -110,8 +110,10 @@ def ran(place: Path, good: bytes) -> Ran:
         data = (good, early)[number % 2]
         cut = chance.randrange(1, len(data))
         (folder / f"truncated {number:02} at {cut}.mp4").write_bytes(data[:cut])
+    every = place / "every.yaml"  # all these files show the same: what is there twice stays
+    every.write_text("extends: talking-head\nstages: {duplicates: {keep: all}}\n")
     before = snapshot(place, place / "out")
-    result = moee("curate", folder, "--out", place / "out", "--json", cwd=place)
+    result = moee("curate", folder, "--out", place / "out", "--recipe", every, "--json", cwd=place)
     assert snapshot(place, place / "out") == before, "something was written outside the output folder"
     return result
 

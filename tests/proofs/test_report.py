@@ -139,7 +139,8 @@ def test_a_reader_that_hears_finds_landmarks_headings_and_tables(browser: Any, r
     for role in ("banner", "navigation", "main", "contentinfo"):
         assert page.get_by_role(role).count() == 1, role
     assert page.get_by_role("heading", level=1).count() == 1
-    for name in ("From input to kept", "What was measured", "Clips", "Failures", "Inputs", "Costs", "Make it again"):
+    names = ["From input to kept", "What was measured", "Who speaks", "Clips", "Identities", "Duplicates", "Splits"]
+    for name in (*names, "Failures", "Inputs", "Costs", "Make it again"):
         assert page.get_by_role("region", name=name, exact=True).count() >= 1, name
     assert page.get_by_role("img", name=re.compile("^Histogram of face size: .* median")).count() == 1
     assert page.get_by_role("columnheader", name="Dropped").count() == 2

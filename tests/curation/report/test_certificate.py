@@ -1,4 +1,4 @@
-"""Any certificate can be shown: lines, tables, notes, and the nearest faces of two splits side by side."""
+"""A certificate is told in words, whatever it holds, with the nearest faces of two splits side by side."""
 
 import json
 from pathlib import Path
@@ -31,39 +31,99 @@ def said(folder: Path, content: Any) -> Certificate:
     return found
 
 
-def test_a_certificate_is_lines_tables_and_notes(folder: Path) -> None:
-    limits = "an upper estimate: " + "x" * 100
-    content = {
+def written() -> dict[str, Any]:
+    """A certificate as `manifests.certificate` writes it, with keys of a later version."""
+    near = {"same_person_pairs_within": "102 of 103", "same_person_pairs_beyond_interval": [0.0017, 0.053]}
+    return {
         "version": 1,
-        "how": {"embeddings": ["dlib-face@0123456789ab"], "identity_threshold": 0.5},
+        "how": {
+            "embeddings": ["dlib-face@0123456789ab"],
+            "identity_threshold": {"dlib-face@0123456789ab": 0.5},
+            "linkage": "average",
+            "seed": 3,
+            "shares": {"test": 0.1, "train": 0.8, "validation": 0.1},
+            "unit": "clips of one person go together",
+        },
         "set_aside": {"note": 3},
-        "shared": {"identities": 0, "stable": True},
+        "shared": {"identities": 0, "given_identities": 1, "sources": 2, "sources_first": ["s0", "s1"]}
+        | {"duplicate_clips": 4, "later": 5},
         "leakage": {
-            "estimate": 0.01234,
-            "interval": [0.001, 0.05],
-            "near_training": {"0.50": {"identities": 1}, "0.55": {"identities": 2}},
-            "limits": limits,
+            "estimate": 0.0312,
+            "interval": [0.0061, 0.1575],
+            "held_out_identities": 32,
+            "near_training": {"0.55": {"identities": 1, "different_person_pairs_within": 0.02, **near}},
+            "how": "share of held-out persons within 0.6",
+            "limits": "an upper estimate",
         },
         "nearest_sounds": {
-            "nearest": [{"splits": ["train", "test"], "pairs": [{"sources": ["s1", "s2"], "score": 0.4}]}]
+            "how": "all sources",
+            "nearest": [{"splits": ["train", "test"], "pairs": [{"sources": ["s1", "s2"], "score": 0.4}]}],
         },
         "nearest_faces": [
-            {"splits": ["train", "test"], "pairs": [{"distance": 0.61 - i / 100} for i in range(12)], "exact": True},
-            {"splits": ["train", "validation"], "pairs": [], "exact": True},
+            {"splits": ["train", "test"], "pairs": [{"distance": 0.7 - i / 100} for i in range(12)], "exact": True},
+            {"splits": ["train", "validation"], "pairs": [{"distance": 0.8}], "exact": False},
+            {"splits": ["validation", "test"], "pairs": [], "exact": True},
         ],
+        "unknown": {"clips_without_identity": 6, "means": "their source decides"},
+        "notes": ["made by hand"],
+        "of_a_later_version": {"key": "nobody knows"},
     }
-    (folder / "certificate.json").write_text(json.dumps(content))
+
+
+def test_a_certificate_is_told_in_words(folder: Path) -> None:
+    (folder / "certificate.json").write_text(json.dumps(written()))
     page = Page.read(write(folder).path)
-    found = {e.text: d.text for e, d in zip(page.all("dt"), page.all("dd"), strict=True)}
-    assert found["how, embeddings"] == "dlib-face@0123456789ab" and found["how, identity threshold"] == "0.5"
-    assert found["shared, identities"] == "0" and found["shared, stable"] == "yes"
-    assert found["leakage, estimate"] == "0.01234" and found["leakage, interval"] == "0.001, 0.05"
-    assert found["leakage, limits"] == limits and "version" not in found and "set aside, note" not in found
-    rows = page.rows("Certificate: nearest faces")
-    assert rows[:2] == [["splits", "exact", "distance"], ["train, test", "yes", "0.5"]] and len(rows) == 11
-    assert page.rows("Certificate: nearest sounds, nearest")[1] == ["train, test", "s1, s2", "0.4"]
-    assert page.rows("Certificate: leakage, near training")[1:] == [["0.50", "1"], ["0.55", "2"]]
-    assert "and 2 more in certificate.json" in page.one("section", id="splits").text
+    told = {e.text: d.text for e, d in zip(page.all("dt"), page.all("dd"), strict=True)}
+    section = page.one("section", id="splits").text
+    lines = {
+        "persons in two splits": "0",
+        "given names in two splits": "1",
+        "inputs in two splits": "2",
+        "for example": "s0, s1",
+        "duplicates in two splits": "4",
+        "clips in a split without an identity": "6",
+        "nearest faces of train and test": "0.59 apart",
+        "nearest faces of train and validation": "0.8 apart, of those compared",
+        "faces embedded by": "dlib-face@0123456789ab",
+        "tracks of one person": "within 0.5, average linkage",
+        "what goes together": "clips of one person go together",
+        "how this is estimated": "share of held-out persons within 0.6",
+        "limits": "an upper estimate",
+        "sounds": "all sources",
+        "without an identity": "their source decides",
+        "note": "made by hand",
+    }
+    assert lines.items() <= told.items()
+    assert "1 of 32 held-out persons lies near a training person (3.1 %, 95 % interval 0.6 % to 16 %)." in section
+    assert "Asked for: train 80 %, validation 10 %, test 10 % of the clips, seed 3." in section
+    assert page.rows("Certificate: Held-out persons near training persons")[1] == [
+        "0.55", "1", "102 of 103", "0.2 % to 5.3 %", "2.0 %",
+    ]  # fmt: skip
+    sounds = page.rows("Certificate: Inputs of two splits that sound most alike")
+    assert sounds[1:] == [["train and test", "s1", "s2", "0.4"]]
+    assert not [word for word in ("later", "nobody knows", "near_training", "exact", "version") if word in section]
+
+
+def test_the_shares_stand_once(tmp_path: Path) -> None:
+    folder = manifest(tmp_path / "out", divided(), {"splits": {"test": 0.1, "seed": 3}})
+    (folder / "certificate.json").write_text(json.dumps(written()))
+    text = Page.read(write(folder).path).one("section", id="splits").text
+    assert "The recipe sets test 0.1, seed 3." in text and "Asked for" not in text and text.count("seed") == 1
+
+
+@pytest.mark.parametrize(
+    ("leakage", "words"),
+    [
+        ({"estimate": None, "how": "no held-out person"}, "Hidden leakage is not estimated: no held-out person."),
+        ({"estimate": 0.5, "held_out_identities": 4}, "2 of 4 held-out persons lie near a training person (50 %)."),
+        ({"estimate": 0.0, "held_out_identities": 1}, "0 of 1 held-out person lies near a training person (0 %)."),
+        ({"estimate": "much", "held_out_identities": 0, "how": 3}, "Hidden leakage is not estimated."),
+        ({}, ""),
+    ],
+)
+def test_the_estimate_is_a_sentence(folder: Path, leakage: dict[str, Any], words: str) -> None:
+    found = said(folder, {"leakage": leakage})
+    assert found.estimate == words and found.notes == []
 
 
 def test_the_nearest_faces_of_two_splits_stand_side_by_side(folder: Path) -> None:
@@ -94,16 +154,50 @@ def test_a_certificate_that_cannot_be_read_is_said_so(folder: Path, content: byt
 
 
 def test_a_large_certificate_takes_little_room(folder: Path) -> None:
-    pairs = [{f"column {c}": "x" * 1000 for c in range(20)} for _ in range(15)]
-    found = said(
-        folder, {f"key {i}": pairs if i < 10 else i for i in range(100)} | {f"n{i}": "y" * 900 for i in range(20)}
-    )
-    assert (len(found.lines), len(found.tables), len(found.notes), found.left) == (40, 6, 12, 50 + 4 + 8)
+    names = ["n" * 1000 + str(i) for i in range(100)]
+    pairs = [{"sources": [name, name], "score": 0.5, "distance": 0.5} for name in names]
+    near = [{"splits": [name, name], "pairs": pairs[:10]} for name in names]
+    content = {
+        "how": {"embeddings": names, "identity_threshold": dict.fromkeys(names, 0.5)},
+        "nearest_faces": near,
+        "nearest_sounds": {"how": names[0], "nearest": near},
+        "leakage": {"near_training": {name: {} for name in names}},
+        "shared": {"sources_first": names},
+        "notes": names,
+    }
+    found = said(folder, content)
+    assert (len(found.lines), len(found.notes)) == (1 + 8 + 1 + 8, 1 + 8)
+    assert [(len(table.rows), table.left) for table in found.tables] == [(10, 90), (10, 990)]
     assert max(len(cell) for table in found.tables for row in table.rows for cell in row) <= 300
-    assert {table.left for table in found.tables} == {5} and max(len(text) for _, text in found.notes) <= 600
+    assert max(len(text) for pair in (*found.lines, *found.notes) for text in pair) <= 800
     assert "too large" in said(folder, {"x": "y" * 17_000_000}).trouble
 
 
+ODD: list[Any] = [None, True, 3, -1, 0.5, "text", [], [1], [[1]], [{}], {}, {"a": 1}, {"a": {"b": [None]}}]
+
+
+@pytest.mark.parametrize("odd", ODD)
+def test_values_of_another_kind_do_not_break_a_certificate(folder: Path, odd: Any) -> None:
+    known = written()
+    for key, value in known.items():
+        said(folder, known | {key: odd})
+        for inner in value if isinstance(value, dict) else ():
+            said(folder, known | {key: value | {inner: odd}})
+    entry = {"splits": odd, "pairs": [{"sources": odd, "score": odd, "distance": odd, "clips": odd}, odd], "exact": odd}
+    found = said(folder, {"nearest_faces": [entry, odd], "nearest_sounds": {"nearest": [entry, odd]}})
+    assert found.faces == [] and not found.trouble
+    near = dict.fromkeys(("identities", "same_person_pairs_within", "different_person_pairs_within"), odd)
+    near["same_person_pairs_beyond_interval"] = odd
+    (table,) = said(folder, {"leakage": {"near_training": {"0.5": near}}}).tables
+    assert len(table.rows) == 1 and len(table.rows[0]) == len(table.columns)
+
+
 def test_numbers_that_are_none_do_not_break_a_certificate(folder: Path) -> None:
-    text = b'{"a": NaN, "b": Infinity, "c": null, "d": [], "e": {}, "f": {"g": {"h": {"i": {"j": 1}}}}, "k": 12345}'
-    assert dict(said(folder, text).lines) == {"a": "–", "b": "–", "c": "–", "d": "–", "f, g, h, i": "…", "k": "12,345"}
+    text = (
+        b'{"leakage": {"estimate": NaN, "held_out_identities": Infinity}, "shared": {"sources": -Infinity},'
+        b' "nearest_faces": [{"pairs": [{"distance": NaN}]}], "how": {"identity_threshold": {"m": NaN}, "seed": 1e400}}'
+    )
+    found = said(folder, text)
+    assert (found.lines, found.asked, found.estimate) == ([], "", "Hidden leakage is not estimated.")
+    (folder / "certificate.json").write_text('{"shared": {"sources_first": ["\\ud800"]}, "notes": ["\\ud800"]}')
+    assert Page.read(write(folder).path).one("section", id="splits")

@@ -15,7 +15,7 @@ import manifests
 from curation.report import write, write_report
 from curation.report.cli import report
 from curation.report.page import MOST_PICTURES
-from curation.report.words import beside, clock, duration, number, shown
+from curation.report.words import beside, clock, duration, exact, number, several, shown
 from manifests.errors import ManifestError
 from manifests.recipe import load_recipe
 from tests.curation.report.material import HOSTILE, hostile, large, put_together
@@ -253,7 +253,8 @@ def test_labels_are_summed_over_the_kept_clips(many: Path) -> None:
 @pytest.mark.parametrize(
     ("value", "text"),
     [(0, "0"), (0.949, "0.949"), (0.9499, "0.95"), (1234.5, "1,234"), (99.95, "100"), (2.50, "2.5"),
-     (1e9, "1,000,000,000"), (-0.034567, "-0.0346"), (None, "–"), (float("nan"), "–"), (1e-9, "0.000000001")],
+     (1e9, "1,000,000,000"), (-0.034567, "-0.0346"), (None, "–"), (float("nan"), "–"), (1e-9, "1e-9"),
+     (3.354e-7, "3.35e-7"), (-0.00001, "-1e-5"), (0.0001, "0.0001"), (9.999e-5, "1e-4")],
 )  # fmt: skip
 def test_numbers_are_short_and_never_lose_what_stands_before_the_point(value: float | None, text: str) -> None:
     assert number(value) == text
@@ -262,6 +263,16 @@ def test_numbers_are_short_and_never_lose_what_stands_before_the_point(value: fl
 def test_a_value_beside_a_threshold_is_written_apart_from_it() -> None:
     assert beside(0.9499, [0.95, None]) == "0.9499" and beside(0.95, [0.95, None]) == "0.95"
     assert beside(63.9998, [64.0]) == "63.9998" and beside(41.23, [64.0]) == "41.2"
+
+
+def test_small_thresholds_are_written_as_small_numbers_are() -> None:
+    assert [exact(value) for value in (0.95, 64.0, 1e-5)] == ["0.95", "64", "1e-5"]
+
+
+def test_one_is_no_plural(tmp_path: Path) -> None:
+    assert [several(items, "clip") for items in (0, 1, 1234)] == ["0 clips", "1 clip", "1,234 clips"]
+    text = " ".join(Page.read(write_report(large(tmp_path / "out", 1))).one("main").text.split())
+    assert "1 candidate clip" in text and not re.search(r"\b1 (candidate )?(clips|inputs|tracks|persons)\b", text)
 
 
 def test_lengths_are_for_people() -> None:

@@ -10,6 +10,7 @@ import pytest
 
 from curation.report import thumbnails, write
 from curation.report.album import Album, View
+from curation.report.doubt import TRACKS
 from curation.report.ledger import ledger
 from curation.report.people import DOUBTFUL, FACES, LARGEST, people
 from curation.report.thumbnails import Wanted, pictures
@@ -65,12 +66,13 @@ def test_a_ledger_counts_what_a_loop_counts() -> None:
     dice = random.Random(5)
     tracks, clips = [], []
     for i in range(300):
-        distance = dice.choice([None, dice.random()])
+        distance, margin = dice.choice([None, dice.random()]), dice.choice([None, dice.random() - 0.2])
         bridges = dice.choice([[], [], ["p0", "p1"]])
         given = dice.choice([None, "Ann", "Bo"])
         source = f"s{dice.randrange(9)}"
         tracks.append(
-            track(f"t{i:03}", source, f"p{dice.randrange(20)}", distance=distance, given=given) | {"bridges": bridges}
+            track(f"t{i:03}", source, f"p{dice.randrange(20)}", distance=distance, given=given)
+            | {"bridges": bridges, "margin": margin}
         )
         person = dice.choice([None, *(f"p{n}" for n in range(24))])
         status, split = dice.choice(["kept", "dropped", "failed"]), dice.choice([None, "train", "test"])
@@ -91,6 +93,8 @@ def test_a_ledger_counts_what_a_loop_counts() -> None:
         assert book.sources[place] == len({row["source"] for row in (*mine, *shown)})
         assert book.splits[place] == len({row["split"] for row in shown} - {None})
         assert np.isnan(book.farthest[place]) if not far else book.farthest[place] == np.float32(max(far))
+        near = [row["margin"] for row in mine if row["margin"] is not None]
+        assert np.isnan(book.margin[place]) if not near else book.margin[place] == np.float32(min(near))
 
 
 def test_the_largest_and_the_most_doubtful_persons_have_a_page(tmp_path: Path) -> None:
@@ -100,18 +104,65 @@ def test_the_largest_and_the_most_doubtful_persons_have_a_page(tmp_path: Path) -
     tracks.append(track("t another", "s", "p30", given="Bo"))
     tracks.append(track("t bridge", "s", "p35", bridges=["p02", "p39"]))
     tracks.append(track("t far", "s", "p38", distance=0.6))
+    tracks.append(track("t near", "s", "p20", margin=0.02))
+    tracks.append(track("t nearer", "s", "p25", margin=-0.01))
     page = Page.read(write(manifest(tmp_path / "out", tracks, clips)).path)
     pages = [e.attributes["id"] for e in page.all("section", class_="person")]
     shown = [page.one("h3", id=f"{anchor}-title").text for anchor in pages]
     assert len(pages) == LARGEST + DOUBTFUL
     assert [text.split()[-1] for text in shown[:LARGEST]] == [f"p{n:02}" for n in range(LARGEST)]
-    assert [text.split()[-1] for text in shown[LARGEST : LARGEST + 3]] == ["p30", "p35", "p38"]
+    assert [text.split()[-1] for text in shown[LARGEST : LARGEST + 5]] == ["p30", "p35", "p25", "p20", "p38"]
+    assert "nearer to another person" in page.one("section", id=pages[LARGEST + 2]).text
+    assert "the next person is 0.02 farther" in page.one("section", id=pages[LARGEST + 3]).text
+    assert "by kept video" not in page.one("section", id=pages[0]).text
     assert "Ann, Bo" in shown[LARGEST] and "several names" in page.one("section", id=pages[LARGEST]).text
     bridge = page.one("section", id=pages[LARGEST + 1]).text
     assert "1 track, to p02, p39" in " ".join(bridge.split())
     assert f"{LARGEST + DOUBTFUL} of 40 persons have a page below" in page.one("section", id="identities").text
     links = {e.text: e.attributes["href"] for e in page.all("a") if "code" not in e.inside and e.text.startswith("p")}
     assert links["p02"] == "#person-3" and links["p30"] == f"#person-{LARGEST + 1}" and "p29" not in links
+
+
+def test_the_tracks_with_the_smallest_margins_are_shown_with_a_face(tmp_path: Path) -> None:
+    clips = [clip for n in range(30) for clip in of_person(f"p{n:02}", 2, seconds=100.0 - n)]
+    tracks = [
+        track(clip["track"], clip["source"], clip["identity"], distance=0.1, margin=0.5 - 0.01 * n)
+        for n, clip in enumerate(clips)
+    ]
+    tracks[7]["margin"] = None
+    tracks.append(track("t of no clip", "s", "p00", margin=-0.9))
+    clips[-1] |= {"status": "dropped", "reasons": ["lag"]}
+    again = dict(clips[-2], id="c_0", status="dropped", reasons=["lag"])  # the kept clip of the track is shown
+    page = Page.read(write(manifest(tmp_path / "out", tracks, [*clips, again])).path)
+    captions = [e.text for e in page.all("span", class_="measure") if e.text.startswith("margin")]
+    assert len(captions) == TRACKS and captions[:2] == ["margin -0.09, dropped", "margin -0.08, kept"]
+    margins = [float(text.split()[1].rstrip(",")) for text in captions]
+    assert margins == sorted(margins)
+    said = {e.text: d.text for e, d in zip(page.all("dt"), page.all("dd"), strict=True)}
+    assert said["tracks nearer to another person than to their own"] == "11"  # ten of a clip or at 0, one of none
+    rows = page.rows("Persons")
+    assert rows[0][-1] == "Margin" and rows[1][0] == "p00" and rows[1][-1] == "-0.9" and rows[4][-1] == "0.44"
+
+
+def test_the_threshold_that_was_used_is_marked(tmp_path: Path) -> None:
+    import json
+
+    clips = of_person("p0", 3)
+    tracks = [track(clip["track"], clip["source"], "p0", distance=0.2) for clip in clips]
+
+    def lines(name: str, stages: dict[str, Any] | None, limits: object) -> tuple[list[str], str]:
+        folder = manifest(tmp_path / name, tracks, clips, stages)
+        (folder / "certificate.json").write_text(json.dumps({"how": {"identity_threshold": limits}}))
+        page = Page.read(write(folder).path)
+        marks = [e.attributes["data-value"] for e in page.all("line", class_="line")]
+        return marks, page.one("section", id="identities").text
+
+    marks, text = lines("model", None, {"dlib-face@0123": 0.5})
+    assert marks == ["0.5"] and "its own settings: tracks that lie within 0.5 on average are one person." in text
+    marks, text = lines("recipe", {"identities": {"threshold": 0.4}}, {"dlib-face@0123": 0.4})
+    assert marks == ["0.4"] and "The recipe sets threshold 0.4." in text
+    for odd in (None, {}, [1], {"m": None, "n": "0.5", "o": True}):
+        assert lines("odd", None, odd)[0] == []
 
 
 def test_what_the_overview_says(tmp_path: Path) -> None:

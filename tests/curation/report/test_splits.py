@@ -33,18 +33,20 @@ def divided() -> list[dict[str, Any]]:
 
 
 def test_splits_are_summed_over_the_kept_clips(tmp_path: Path) -> None:
-    page = Page.read(write(manifest(tmp_path / "out", divided(), {"splits": {"seed": 7}})).path)
+    clips = divided()
+    clips[0]["seconds"] = 54.0  # shares are of the clips, as the recipe's are
+    page = Page.read(write(manifest(tmp_path / "out", clips, {"splits": {"seed": 7}})).path)
     assert page.rows("Clips per split") == [
-        ["Split", "Length", "Share", "Clips", "Persons", "Inputs"],
-        ["train", "24 s", "67 %", "6", "2", "6"],
-        ["test", "12 s", "33 %", "3", "1", "3"],
+        ["Split", "Clips", "Share", "Length", "Persons", "Inputs"],
+        ["train", "6", "67 %", "1 min 14 s", "2", "6"],
+        ["test", "3", "33 %", "12 s", "1", "3"],
     ]
     assert page.rows("Given emotions per split") == [
         ["Emotion", "train", "test"], ["angry", "3 50 %", "2 67 %"], ["sad", "3 50 %", "1 33 %"],
     ]  # fmt: skip
     assert page.rows("Kept clips in no split")[1:] == [["it joins persons of different splits", "2", "8 s"]]
     text = " ".join(page.one("section", id="splits").text.split())
-    assert "No person should be in two splits: none is. The recipe sets seed 7." in text
+    assert "No person should be in two splits: none is. Shares are of the clips. The recipe sets seed 7." in text
     assert "There is no certificate.json" in text
 
 

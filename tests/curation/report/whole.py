@@ -24,6 +24,7 @@ def found_over(clips: pa.Table, random: np.random.Generator) -> dict[str, pa.Tab
     ids = np.array([f"t_{index:016x}" for index in range(tracks)])
     sources = clips.column("source").take(pa.array(np.minimum(np.arange(tracks) * 2, count - 1)))
     distance = random.beta(4, 8, tracks).astype(np.float32)
+    margin = random.normal(0.3, 0.1, tracks).astype(np.float32)
     of_clip = np.arange(count) // 2
     person = persons[person_of][of_clip]
     split = SPLITS[np.minimum((person_of * 2654435761 >> 7) % 10 // 4, 2)][of_clip]
@@ -35,7 +36,12 @@ def found_over(clips: pa.Table, random: np.random.Generator) -> dict[str, pa.Tab
     embedded = {"id": ids, "source": sources, "model": [MODEL] * tracks, "noncommercial": np.zeros(tracks, bool)}
     embedded |= {"frames": _empty(tracks, pa.int64()), "vector": _empty(tracks, pa.float32())}
     named = {"id": ids, "source": sources, "model": [MODEL] * tracks, "identity": persons[person_of]}
-    named |= {"distance": distance, "given": [f"person {n % 800}" for n in person_of.tolist()], "bridges": bridges}
+    named |= {
+        "distance": distance,
+        "margin": margin,
+        "given": [f"person {n % 800}" for n in person_of.tolist()],
+        "bridges": bridges,
+    }
     spoken = {"id": ids, "source": sources, "windows": random.integers(0, 4, tracks).astype(np.int32)}
     spoken |= {"valid": random.integers(0, 2, tracks).astype(np.int32)}
     there = {"id": ids, "source": sources, "shot": ["h_0"] * tracks, "confirmed": np.ones(tracks, bool)}
@@ -118,7 +124,8 @@ def hostile_tables(names: list[tuple[int, str]]) -> dict[str, pa.Table]:
             {**own, "model": name, "noncommercial": i % 2 == 0, "frames": [], "vector": [], "spread": 0.1}
         )
         rows["identities"].append(
-            {**own, "identity": f"{i}{name}", "given": name, "distance": 0.1, "model": name, "bridges": [name]}
+            {**own, "identity": f"{i}{name}", "given": name, "distance": 0.1, "margin": 0.1, "model": name}
+            | {"bridges": [name]}
         )
         rows["speaking"].append({**own, "windows": 1, "valid": 0, "moving_mouth_model": name})
         rows["duplicates"].append(
@@ -144,8 +151,22 @@ def hostile_clip(i: int, names: tuple[str, ...]) -> dict[str, Any]:
 
 
 def hostile_certificate(root: Path, names: tuple[str, ...]) -> None:
-    """A certificate whose keys and values are these names."""
-    content = {
-        name: {name: [{name: name}], f"{name} 2": [name], f"{name} 3": {name: {name: {name: name}}}} for name in names
+    """A certificate with these names in every text, and as keys."""
+    ids = [f"s_{i}" for i in range(len(names))]
+    pairs = [
+        {"sources": [source, source], "clips": [name, name], "score": 0.5, "distance": 0.5}
+        for source, name in zip(ids, names, strict=True)
+    ]
+    near = [{"splits": [name, name], "pairs": [pair], "exact": False} for name, pair in zip(names, pairs, strict=True)]
+    told = {
+        name: {"same_person_pairs_within": name, "same_person_pairs_beyond_interval": [name], "identities": name}
+        for name in names
     }
+    content: dict[str, Any] = {name: {name: [name]} for name in names}
+    content["how"] = {"embeddings": names, "identity_threshold": dict.fromkeys(names, 0.5), "linkage": names[0]}
+    content["how"] |= {"unit": names[1], "seed": names[0], "shares": dict.fromkeys(names, 0.5) | {"train": names[0]}}
+    content["shared"] = {"sources_first": ids, **dict.fromkeys(names, 1)}
+    content |= {"nearest_faces": near, "nearest_sounds": {"how": names[1], "nearest": near}, "notes": names}
+    content["leakage"] = {"estimate": names[0], "how": names[1], "limits": names[0], "near_training": told}
+    content["unknown"] = {"clips_without_identity": 1, "means": names[0]}
     (root / "certificate.json").write_text(json.dumps(content))

@@ -2,7 +2,12 @@
 
 import os
 import shutil
-from collections.abc import Callable
+import subprocess
+import sys
+import tempfile
+import textwrap
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -12,6 +17,8 @@ os.environ.setdefault("HF_HUB_OFFLINE", "1")  # read when `datasets` is imported
 
 from manifests.publish import publish
 from tests.manifests.publish.material import films, make
+
+ROOT = Path(__file__).resolve().parents[3]
 
 
 @pytest.fixture(scope="session")
@@ -52,3 +59,42 @@ def load(tmp_path: Path) -> Callable[..., Any]:
         return datasets.load_dataset(str(folder), *arguments, cache_dir=str(tmp_path / "cache"), **options)
 
     return loaded
+
+
+@dataclass(frozen=True)
+class Nobody:
+    """A user who may enter and read, but not write, `folder`, where a manifest lies."""
+
+    folder: Path
+    manifest: Path
+
+    def publishes(self, target: Path, form: str = "hub") -> str:
+        """What publishing says to this user; the modules are loaded before the rights are given away."""
+        code = f"""
+            import os
+            import av, threadpoolctl
+            import manifests, manifests.certificate, manifests.publish.dh, manifests.publish.hub_card
+            from manifests.publish import publish
+            os.setgroups([])
+            os.setgid(65534)
+            os.setuid(65534)
+            try:
+                publish({str(self.manifest)!r}, {str(target)!r}, form={form!r})
+            except manifests.ManifestError as error:
+                print(error)
+        """
+        arguments = [sys.executable, "-c", textwrap.dedent(code)]
+        done = subprocess.run(arguments, cwd=ROOT, capture_output=True, text=True, check=False)
+        assert done.returncode == 0, done.stderr
+        return done.stdout
+
+
+@pytest.fixture
+def nobody(manifest: Path) -> Iterator[Nobody]:
+    """Another user, with a copy of the manifest outside pytest's folders, which only their owner may enter."""
+    if os.geteuid() != 0:
+        pytest.skip("only root can become another user")
+    with tempfile.TemporaryDirectory(dir="/tmp") as made:
+        folder = Path(made)
+        folder.chmod(0o755)
+        yield Nobody(folder, Path(shutil.copytree(manifest, folder / "dataset")))

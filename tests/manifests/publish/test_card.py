@@ -15,6 +15,7 @@ import manifests
 from manifests.publish import publish
 from manifests.publish.charts import draw
 from manifests.publish.facts import SplitFacts
+from manifests.publish.leakage import _told
 from manifests.publish.markdown import text
 from manifests.schema import make_id, table_from_rows
 from tests.manifests.material import KEY, outcome
@@ -28,6 +29,25 @@ HOSTILE = (
     "- [ ] item\r\n\r\n| a |\n|---|",
     "\x1b[31mred\u202etxt.exe\u2028next",
 )
+
+CERTIFICATE: dict[str, Any] = {
+    "shared": {"identities": 1, "given_identities": 2, "sources": 1, "sources_first": ["s_1"], "duplicate_clips": 0},
+    "leakage": {
+        "estimate": 0.5,
+        "interval": [0.0943, 0.9057],
+        "held_out_identities": 2,
+        "near_training": {"0.60": {"identities": 1}},
+        "how": "<b>",
+        "limits": "few pairs",
+    },
+    "nearest_faces": [
+        {"splits": ["train", "test"], "pairs": [{"distance": 0.6182, "clips": ["c_1", "c_2"]}]},
+        {"splits": ["train", "validation"], "pairs": []},
+    ],
+    "unknown": {"clips_without_identity": 1, "means": "told by its source"},
+    "notes": ["test holds no clip"],
+    "other": {"raw key": 1},
+}
 
 
 def split(folder: Path) -> tuple[dict[str, Any], str]:
@@ -138,8 +158,8 @@ def test_the_plots_are_pictures_that_say_their_numbers(hub: Path) -> None:
     assert sorted(named) == sorted(f"charts/{path.name}" for path in (hub / "charts").iterdir())
     emotions = ElementTree.fromstring((hub / "charts" / "emotion.svg").read_text())
     said = [title.text for title in emotions.iter("{http://www.w3.org/2000/svg}title")]
-    assert {"happy, train: 2 clips", "sad, test: 1 clips", "sad, train: 0 clips"} <= set(said)
-    assert sum(int(re.findall(r": (\d+) clips", words)[0]) for words in said[1:] if words) == 5
+    assert {"happy, train: 2 clips", "sad, test: 1 clip", "sad, train: 0 clips"} <= set(said)
+    assert sum(int(re.findall(r": (\d+) clips?", words)[0]) for words in said[1:] if words) == 5
 
 
 @pytest.mark.parametrize(
@@ -148,7 +168,7 @@ def test_the_plots_are_pictures_that_say_their_numbers(hub: Path) -> None:
 def test_the_bars_of_a_plot_hold_every_value_once(values: list[float]) -> None:
     facts = SplitFacts("train", len(values), sum(values), 1, 0, {"not stated": len(values)}, [3], values, values)
     picture = draw([facts])["length.svg"]
-    said = [int(number) for number in re.findall(r"train: (\d+) clips", picture)]
+    said = [int(number) for number in re.findall(r"train: (\d+) clips?", picture)]
     assert sum(said) == len(values) and len(said) <= 20
     ElementTree.fromstring(picture)
 
@@ -168,19 +188,88 @@ def test_models_that_forbid_commercial_use_are_named(own_manifest: Path, tmp_pat
     assert "Not for commercial use as it is: the faces were embedded with arc&lt;b&gt;face" in body
 
 
-def test_a_certificate_of_the_splits_goes_along_with_its_numbers(own_manifest: Path, tmp_path: Path) -> None:
-    content = {"identities_shared": 0, "leakage": {"estimate": 0.01, "interval": [0, 0.02]}, "note": "<b>|"}
-    (own_manifest / "certificate.json").write_text(json.dumps(content))
-    publish(own_manifest, tmp_path / "p")
+@pytest.mark.parametrize("words", HOSTILE)
+def test_a_stated_licence_and_name_stay_text(manifest: Path, tmp_path: Path, words: str) -> None:
+    from manifests.text import printable
+
+    publish(manifest, tmp_path / "p", licence=words, pretty_name=words)
+    head, body = split(tmp_path / "p")
+    shown = printable(" ".join(words.split()))
+    assert head["pretty_name"] == head["license_name"] == shown and head["license"] == "other"
+    assert [config["config_name"] for config in head["configs"]] == ["default", "frames", "sources"]
+    first = body.lstrip().split("\n")[0]
+    assert html.unescape(re.sub(r"\\([!-/:-@\[-`{-~])", r"\1", first)) == f"# {shown}"
+    assert not any(bad in body for bad in ("<script", "](https", "www.", "<!--", "\x1b"))
+
+
+@pytest.mark.parametrize(("words", "wanted"), [("CC BY 4.0", "cc-by-4.0"), ("mit", "mit"), (" MIT ", "mit")])
+def test_a_stated_licence_that_the_hub_knows_has_its_name(
+    manifest: Path, tmp_path: Path, words: str, wanted: str
+) -> None:
+    publish(manifest, tmp_path / "p", licence=words)
+    head, body = split(tmp_path / "p")
+    assert head["license"] == wanted and "license_name" not in head
+    assert "Licence of this folder, as who published it states it: " in body
+
+
+@pytest.mark.parametrize("words", ["", "  ", "x" * 201])
+def test_an_empty_or_endless_name_is_refused(manifest: Path, tmp_path: Path, words: str) -> None:
+    with pytest.raises(manifests.ManifestError, match=r"The licence must have 1 to 200 characters"):
+        publish(manifest, tmp_path / "p", licence=words)
+    with pytest.raises(manifests.ManifestError, match=r"The pretty name must have 1 to 200 characters"):
+        publish(manifest, tmp_path / "p", pretty_name=words)
+    assert not (tmp_path / "p").exists()
+
+
+def test_one_of_a_thing_is_not_called_by_its_plural(tmp_path: Path) -> None:
+    film = Film("a.mp4", [Clip(0, 5, columns={"split": "train"}), Clip(9, 5, columns={"split_note": "why"})])
+    make(tmp_path / "m", [film])
+    publish(tmp_path / "m", tmp_path / "p")
     _, body = split(tmp_path / "p")
-    assert json.loads((tmp_path / "p" / "certificate.json").read_text()) == content
-    assert "| identities shared | 0 |" in body and "| leakage, estimate | 0\\.01 |" in body
-    assert "| leakage, interval | 0 to 0\\.02 |" in body
-    assert "| note | &lt;b&gt;\\| |" in body
+    assert "\n1 clip (" in body and "cut from 1 source by" in body and "- left out, why: 1 kept clip (" in body
+    assert not re.search(r"(?<![\d,])1 (clips|kept clips|sources|inputs|candidate clips|persons)\b", body)
 
 
-def test_without_a_certificate_the_card_says_that_nothing_is_known(hub: Path) -> None:
-    assert "There is no certificate" in split(hub)[1] and not (hub / "certificate.json").exists()
+def test_the_card_tells_the_leakage_in_sentences(hub: Path, dh: Path) -> None:
+    said = leakage(hub)
+    assert "In two splits: 0 persons, 0 persons as data sets name them, 0 sources, 0 duplicates." in said
+    assert "How many persons leak is not estimated: no held-out person has an embedding" in said
+    assert "whole manifest" not in said
+    assert "They are of the whole manifest: 6 of its 6 kept clips are in this folder." in leakage(dh)
+
+
+def test_every_known_number_of_a_certificate_is_told_and_no_raw_key() -> None:
+    told = "\n".join(_told(CERTIFICATE))
+    assert told.split("\n") == [
+        "In two splits: 1 person, 2 persons as data sets name them, 1 source, 0 duplicates (sources: s\\_1).",
+        "1 of 2 held-out persons lies near a training person (50.0%, 95 % interval 9.4% to 90.6%). How: &lt;b&gt;.",
+        "Limits of this estimate: few pairs.",
+        "Nearest faces of train and test: distance 0.618, clips c\\_1 and c\\_2.",
+        "1 clip in a split without an identity: told by its source.",
+        "test holds no clip.",
+    ]
+
+
+@pytest.mark.parametrize("part", [*CERTIFICATE, None])
+@pytest.mark.parametrize("junk", [None, 7, "<b>", [[]], {"pairs": [1], "estimate": float("nan"), "splits": 3}])
+def test_a_certificate_with_a_damaged_part_is_told_without_it(part: str | None, junk: Any) -> None:
+    damaged = {name: junk if part in (name, None) else value for name, value in CERTIFICATE.items()}
+    said = list(_told(damaged))
+    assert all("<" not in line for line in said)
+    assert len(said) < 7 and (part is None or len(said) >= 4)
+
+
+def test_a_manifest_without_splits_has_no_certificate(tmp_path: Path) -> None:
+    make(tmp_path / "m", [Film("a.mp4", [Clip(0, 5)])])
+    (tmp_path / "m" / "certificate.json").write_text(json.dumps(CERTIFICATE))
+    done = publish(tmp_path / "m", tmp_path / "p")
+    assert "The manifest has no splits, so there is nothing to measure" in leakage(tmp_path / "p")
+    assert not (tmp_path / "p" / "certificate.json").exists() and done.notes == []
+
+
+def leakage(folder: Path) -> str:
+    """The section of a card."""
+    return split(folder)[1].split("## Leakage between splits")[1].split("\n## ")[0]
 
 
 def test_lines_on_how_to_load_run_as_they_stand(hub: Path, load: Callable[..., Any], tmp_path: Path) -> None:

@@ -87,12 +87,12 @@ def test_clips_without_a_usable_emotion_are_left_out_counted_and_named(tmp_path:
     }
     card = (tmp_path / "p" / "README.md").read_text()
     for why, (clip,) in done.left_out.items():
-        assert f"left out, {why}: 1 kept clips ({clip.replace('_', chr(92) + '_')})" in card
+        assert f"left out, {why}: 1 kept clip ({clip.replace('_', chr(92) + '_')})" in card
 
 
 def test_a_manifest_without_any_emotion_is_refused_in_one_sentence(tmp_path: Path) -> None:
     make(tmp_path / "m", [Film("a.mp4", [Clip(0, 5)])])
-    with pytest.raises(manifests.ManifestError, match=r"No kept clip can be named .*no emotion is known: 1 clips"):
+    with pytest.raises(manifests.ManifestError, match=r"No kept clip can be named .*no emotion is known: 1 clip\)"):
         publish(tmp_path / "m", tmp_path / "p", form=FORM)
     assert not (tmp_path / "p").exists()
 
@@ -220,6 +220,15 @@ def test_hostile_text_goes_through_unchanged(tmp_path: Path) -> None:
     back = read_dh(tmp_path / "p")
     assert back.names["dh_text"].to_pylist() == back.clips["dataset"].to_pylist() == [words]
     assert back.names["file_name"].to_pylist() == ["videos/001/001_sad_001.mp4"]
+
+
+def test_what_the_card_says_of_loading_is_what_loading_gives(dh: Path, load: Any) -> None:
+    said = (dh / "README.md").read_text()
+    assert "as one split, `clips`" in said and "It gives no videos: these lie beside it as files" in said
+    loaded = load(dh)
+    assert list(loaded) == ["clips"] and "video" not in loaded["clips"].column_names
+    assert set(loaded["clips"]["split"]) == {"train", "validation", "test", None}
+    assert all((dh / name).is_file() for name in loaded["clips"]["file_name"])
 
 
 def test_the_tables_load_as_a_data_set_too(dh: Path, load: Any) -> None:

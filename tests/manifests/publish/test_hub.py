@@ -103,7 +103,7 @@ def test_a_kept_clip_in_no_split_is_left_out_counted_and_named(manifest: Path, t
     (clips,) = [clips for why, clips in done.left_out.items() if why == "joins persons of two splits"]
     assert len(clips) == 1 and done.clips == 5
     card = (tmp_path / "hub" / "README.md").read_text()
-    assert "left out, joins persons of two splits: 1 kept clips" in card
+    assert "left out, joins persons of two splits: 1 kept clip (" in card
     assert clips[0].replace("_", "\\_") in card
 
 
@@ -212,7 +212,7 @@ def test_a_file_with_another_hash_stops_the_publication_and_leaves_nothing(own_m
 def test_missing_files_are_counted_before_anything_is_written(own_manifest: Path, tmp_path: Path) -> None:
     for clip in sorted((own_manifest / "clips").iterdir())[:2]:
         clip.unlink()
-    with pytest.raises(manifests.ManifestError, match=r"is missing \(and 1 more such clips\)"):
+    with pytest.raises(manifests.ManifestError, match=r"is missing \(and 1 more such clip\)"):
         publish(own_manifest, tmp_path / "p")
     assert not (tmp_path / "p").exists()
 

@@ -23,8 +23,8 @@ def moee(*arguments: object) -> subprocess.CompletedProcess[str]:
 def test_it_says_what_was_published_and_that_nothing_is_left_to_do(manifest: Path, tmp_path: Path) -> None:
     first, again = moee(manifest, "--to", tmp_path / "p"), moee(manifest, "--to", tmp_path / "p", "--json")
     assert first.returncode == again.returncode == 0, first.stderr + again.stderr
-    assert first.stdout.startswith("published: 5 clips, 0.0006 h (3 train, 1 validation, 1 test), 12 files")
-    assert "left out, joins persons of two splits: 1 kept clips: c_" in first.stdout
+    assert first.stdout.startswith("published: 5 clips, 0.0006 h (3 train, 1 validation, 1 test), 13 files")
+    assert "left out, joins persons of two splits: 1 kept clip: c_" in first.stdout
     assert json.loads(again.stdout)["already"] is True and again.stderr == ""
 
 
@@ -39,6 +39,11 @@ def test_wrong_use_is_one_sentence_and_exit_2(manifest: Path, tmp_path: Path) ->
     (tmp_path / "full" / "mine").write_text("x")
     for arguments, words in (
         ((manifest, "--to", "hf:org/name"), "not in this version: publish to a folder and upload that (hf upload"),
+        ((manifest, "--to", "https://example.org/x"), "Publishing to https://example.org/x is not in this version"),
+        ((manifest, "--to", "s3://bucket/x"), "Publishing to s3://bucket/x is not in this version"),
+        ((manifest, "--to", tmp_path / "p[0]*?"), "p[0]*? has * and ? and [ and ] in its full path"),
+        ((manifest, "--to", tmp_path / "a::b" / "p"), "has :: in its full path, which load_dataset cannot read"),
+        ((manifest, "--to", tmp_path / "p", "--license", ""), "The licence must have 1 to 200 characters."),
         ((manifest, "--to", tmp_path / "p", "--form", "dh-faceemovid"), "did you mean dh-faceemovid-150?"),
         ((tmp_path / "nothing", "--to", tmp_path / "p"), "There is no manifest in"),
         ((manifest, "--to", tmp_path / "full"), "holds files that moee publish did not write"),
@@ -48,6 +53,22 @@ def test_wrong_use_is_one_sentence_and_exit_2(manifest: Path, tmp_path: Path) ->
         assert done.returncode == 2 and done.stdout == "", arguments
         assert words in done.stderr and done.stderr.count("\n") == 1, done.stderr
     assert not (tmp_path / "p").exists()
+
+
+def test_licence_and_name_are_part_of_what_is_published(manifest: Path, tmp_path: Path) -> None:
+    stated = ("--license", "cc-by-4.0", "--pretty-name", "My clips", "--json")
+    plain = json.loads(moee(manifest, "--to", tmp_path / "p", "--json").stdout)
+    first, again = (json.loads(moee(manifest, "--to", tmp_path / "p", *stated).stdout) for _ in range(2))
+    assert (plain["already"], first["already"], again["already"]) == (False, False, True)
+    head = (tmp_path / "p" / "README.md").read_text()
+    assert head.startswith("---\npretty_name: My clips\nlicense: cc-by-4.0\n")
+    assert not any("replaced" in note for note in first["notes"])  # it is the same manifest
+
+
+def test_help_says_that_edits_are_lost() -> None:
+    done = moee("--help")
+    said = " ".join(done.stdout.replace("│", " ").split())
+    assert "edits in its card are lost" in said and "--license" in said and "--pretty-name" in said
 
 
 def test_help_shows_an_example() -> None:

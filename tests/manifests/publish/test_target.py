@@ -1,7 +1,6 @@
 """The published folder: ours or untouched, whole or not loadable, and the same input again does no work."""
 
 import json
-import os
 import signal
 import subprocess
 import sys
@@ -16,7 +15,8 @@ import manifests
 from manifests.files import exclusive
 from manifests.publish import publish
 from manifests.store import Store
-from tests.manifests.publish.material import Clip, Film, commit_film
+from tests.manifests.publish.conftest import Nobody
+from tests.manifests.publish.material import Clip, Film, commit_film, make
 
 ROOT = Path(__file__).resolve().parents[3]
 FORMS = ("hub", "dh-faceemovid-150")
@@ -108,10 +108,32 @@ def add_film(manifest: Path) -> None:
     store.snapshot({"name": "test"})
 
 
-def test_one_form_takes_the_place_of_the_other_and_leaves_nothing_of_it(manifest: Path, tmp_path: Path) -> None:
+@pytest.mark.parametrize("form", FORMS)
+def test_one_form_does_not_take_the_place_of_the_other(manifest: Path, tmp_path: Path, form: str) -> None:
+    other = next(name for name in FORMS if name != form)
+    publish(manifest, tmp_path / "p", form=form)
+    before = state(tmp_path / "p")
+    with pytest.raises(manifests.ManifestError, match=f"holds the form {form}: give another folder for {other}"):
+        publish(manifest, tmp_path / "p", form=other)
+    assert state(tmp_path / "p") == before
+
+
+def test_another_manifest_in_the_place_of_one_is_told(manifest: Path, tmp_path: Path) -> None:
+    make(tmp_path / "m", [Film("a.mp4", [Clip(0, 5, columns={"split": "train"})])], {"name": "other"})
+    told = [publish(source, tmp_path / "p").notes for source in (tmp_path / "m", manifest, manifest)]
+    replaced = [[note for note in notes if note.startswith("replaced the publication of")] for notes in told]
+    former = manifests.open(tmp_path / "m").content["state"][:40]
+    assert [len(notes) for notes in replaced] == [0, 1, 0]
+    assert f"(recipe other, state {former})" in replaced[1][0]
+
+
+@pytest.mark.parametrize("of", [None, 7, {}, {"recipe": ["\x1b"], "state": {"a": 1}}])
+def test_a_replaced_publication_of_which_nothing_is_known_is_told(manifest: Path, tmp_path: Path, of: Any) -> None:
     publish(manifest, tmp_path / "p")
-    publish(manifest, tmp_path / "p", form="dh-faceemovid-150")
-    assert not (tmp_path / "p" / "data").exists() and (tmp_path / "p" / "videos").is_dir()
+    record = json.loads((tmp_path / "p" / ".published.json").read_text())
+    (tmp_path / "p" / ".published.json").write_text(json.dumps({**record, "key": "x", "of": of}))
+    notes = publish(manifest, tmp_path / "p").notes
+    assert notes[-1].startswith("replaced the publication of another manifest") and "\x1b" not in notes[-1]
 
 
 def test_files_of_the_user_beside_ours_stay(own_manifest: Path, tmp_path: Path) -> None:
@@ -132,12 +154,15 @@ def test_a_folder_that_is_not_ours_is_refused_and_untouched(manifest: Path, tmp_
     assert list(state(tmp_path / "p")) == [name] and path.read_text() == "mine"
 
 
-def test_a_name_that_is_in_the_way_is_refused_and_untouched(manifest: Path, tmp_path: Path) -> None:
-    publish(manifest, tmp_path / "p")
-    (tmp_path / "p" / "videos").mkdir()
+def test_a_name_that_is_in_the_way_is_refused_and_untouched(own_manifest: Path, tmp_path: Path) -> None:
+    publish(own_manifest, tmp_path / "p")
+    record = json.loads((tmp_path / "p" / ".published.json").read_text())
+    record["names"].remove("sources")
+    (tmp_path / "p" / ".published.json").write_text(json.dumps(record))
+    add_film(own_manifest)
     before = state(tmp_path / "p")
-    with pytest.raises(manifests.ManifestError, match=r"videos is in the way: move it"):
-        publish(manifest, tmp_path / "p", form="dh-faceemovid-150")
+    with pytest.raises(manifests.ManifestError, match=r"sources is in the way: move it"):
+        publish(own_manifest, tmp_path / "p")
     assert state(tmp_path / "p") == before
 
 
@@ -158,6 +183,9 @@ def test_a_file_or_the_manifests_own_folder_is_no_target(manifest: Path, tmp_pat
     for place in (manifest, manifest / "published"):
         with pytest.raises(manifests.ManifestError, match="lies in the manifest's own folder"):
             publish(manifest, place)
+    (tmp_path / "loop").symlink_to(tmp_path / "loop")
+    with pytest.raises(manifests.ManifestError, match="loop is no folder: give a new or empty folder"):
+        publish(manifest, tmp_path / "loop")
     (tmp_path / "link").symlink_to(manifest)
     with pytest.raises(manifests.ManifestError, match="lies in the manifest's own folder"):
         publish(manifest, tmp_path / "link" / "x")
@@ -212,15 +240,30 @@ def test_killed_while_another_takes_its_place_the_folder_is_old_or_new_or_does_n
     assert len(ids(tmp_path / "p", load) or ()) == 6
 
 
-@pytest.mark.skipif(os.geteuid() != 0, reason="only root can become another user")
-def test_a_folder_that_may_not_be_written_is_one_sentence(manifest: Path, tmp_path: Path) -> None:
-    code = (
-        "import os\nfrom pathlib import Path\n"
-        "from manifests.errors import ManifestError\nfrom manifests.publish.target import aside\n"
-        "os.setgid(65534)\nos.setuid(65534)\n"
-        f"try:\n    aside(Path({str(tmp_path / 'closed' / 'p')!r})).__enter__()\n"
-        "except ManifestError as error:\n    print(error)\n"
-    )
-    (tmp_path / "closed").mkdir(mode=0o755)
-    done = subprocess.run([sys.executable, "-c", code], cwd=ROOT, capture_output=True, text=True, check=False)
-    assert "cannot be written: choose another or change its rights" in done.stdout, done.stderr
+@pytest.mark.parametrize("case", ["parent", "folder", "lock", "ours", "secret"])
+def test_a_target_that_may_not_be_written_is_named_as_it_was_given(nobody: Nobody, case: str) -> None:
+    target = nobody.folder / "p"
+    if case == "ours":
+        publish(nobody.manifest, target)
+        (target / "certificate.json").unlink()  # so that there is something to do
+    elif case in ("folder", "lock"):
+        target.mkdir()
+        target.chmod(0o755 if case == "folder" else 0o777)
+        if case == "lock":
+            (target / ".tmp-publish").mkdir(mode=0o755)
+    elif case == "secret":
+        (nobody.folder / "deeper").mkdir(mode=0o700)
+        target = nobody.folder / "deeper" / "p"
+    assert nobody.publishes(target) == f"{target} cannot be written: Permission denied.\n"
+
+
+@pytest.mark.parametrize("form", FORMS)
+@pytest.mark.parametrize("case", ["file", "folder"])
+def test_a_clip_that_may_not_be_read_is_named(nobody: Nobody, form: str, case: str) -> None:
+    clips = sorted((nobody.manifest / "clips").iterdir())
+    for path in clips if case == "file" else [nobody.manifest / "clips"]:
+        path.chmod(0o600)
+    nobody.folder.chmod(0o777)
+    said = nobody.publishes(nobody.folder / "p", form)
+    assert said in {f"{path} cannot be read: Permission denied.\n" for path in clips}
+    assert not (nobody.folder / "p").exists()
