@@ -1,8 +1,8 @@
 """What work costs, as measured: the numbers behind the expected time and storage of `moee curate --dry-run`.
 
 Processor seconds: `python -m perf.stage_rates` on five talking clips (3 of 0.2 megapixels, 33 s; 2 of 1080x1920, 34 s)
-on one server core; its two groups give the line of each stage. `quality` and `sound` are means of three rounds on a
-busy machine (spread 30 %). The others foretold 182 s for 45 clips of 336 s in all, which took 176 s.
+on one server core; its two groups give the line of each stage. Stages over the whole manifest (persons, duplicates,
+splits) are not in it: seconds for hundreds of sources, minutes for 20,000 (`perf/duplicates.py`).
 Downloads: field facts, see docs/thresholds.md.
 """
 
@@ -15,20 +15,20 @@ PIXELS: Final = 1920 * 1080
 # Processor seconds per hour of 25 fps video: (whatever the size, more per megapixel of the picture).
 STAGES: Final[dict[str, tuple[float, float]]] = {
     "input": (0.0, 0.0),
-    "probe": (34.0, 168.0),  # with the decode that all pixel stages share
-    "shots": (104.0, 34.0),
-    "faces": (968.0, 17.0),
-    "quality": (101.0, 29.0),
-    "embeddings": (260.0, 0.0),  # five crops of each face track
-    "fingerprints": (40.0, 0.0),
-    "mouths": (104.0, 0.0),
+    "probe": (36.0, 167.0),  # with the decode that all pixel stages share
+    "shots": (103.0, 35.0),
+    "faces": (1049.0, 8.0),
+    "quality": (196.0, 9.0),
+    "embeddings": (138.0, 0.0),  # five crops of each face track: short tracks cost more
+    "fingerprints": (29.0, 0.0),
+    "mouths": (98.0, 0.0),
     "labels": (0.1, 0.0),
-    "speech": (147.0, 0.0),
-    "sound": (250.0, 0.0),  # DNSMOS every 6 s
-    "clips": (1.8, 0.0),
-    "speaking": (17.0, 0.0),
-    "select": (9.5, 0.0),
-    "export": (245.0, 931.0),  # per hour of clips, per megapixel of the clip
+    "speech": (19.0, 0.0),  # voice activity; a diarization takes about as long as the sound
+    "sound": (191.0, 0.0),  # DNSMOS every 6 s
+    "clips": (2.8, 0.0),
+    "speaking": (20.0, 0.0),
+    "select": (2.7, 0.0),
+    "export": (224.0, 1006.0),  # per hour of clips, per megapixel of the clip
 }
 
 DOWNLOADS_PER_HOUR: Final = 300  # of one session; up to 1,000 with a token for proof of origin
