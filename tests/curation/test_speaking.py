@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import wave
 from fractions import Fraction
 from pathlib import Path
 from types import SimpleNamespace
@@ -47,14 +48,16 @@ def worked(
     mouths: list[dict[str, Any]] | None = None,
 ) -> dict[str, Any]:
     """Run the stage on a source with one track whose lips are `opened` px apart; its tables."""
-    import soundfile
-
     count = len(opened)
     path = folder / "sound.wav"
     if sound is None:
         path = Path(__file__).parent.parent / "media" / "clips.py"  # never opened
     else:
-        soundfile.write(path, sound, RATE)
+        with wave.open(str(path), "wb") as file:
+            file.setnchannels(1)
+            file.setsampwidth(2)
+            file.setframerate(RATE)
+            file.writeframes((np.clip(sound, -1, 1) * 32767).astype("<i2").tobytes())
     work = SourceWork("s_1", "a.mp4", path, "a.mp4", "", 1, folder, sound=path)
     base = {"source": "s_1", "time_base_num": 1, "time_base_den": FPS}
     span = base | {"start_pts": 0, "end_pts": count, "start_frame": 0, "end_frame": count, "index": 0}
