@@ -119,9 +119,8 @@ def main() -> None:
     if arguments.json:
         print(json.dumps(rows, indent=2))
         return
-    print(
-        f"{'picture':>10} {'codec':<11} {'frames':>6} {'ceiling':>9} {'analysis':>9} {'share':>6} {'less who':>9}  video"
-    )
+    titles = f"{'picture':>10} {'codec':<11} {'frames':>6} {'ceiling':>9} {'analysis':>9}"
+    print(f"{titles} {'share':>6} {'less who':>9}  video")
     for row in rows:
         print(
             f"{row['width']:>5}x{row['height']:<4} {row['codec']:<11} {row['frames']:>6} {row['ceiling_fps']:>5} fps"
