@@ -61,7 +61,9 @@ def real_clips() -> Path | None:
     return folder if folder.is_dir() else None
 
 
-def sample_video(folder: Path, name: str, *, seconds: float = 3.0, index_first: bool = True) -> Path:
+def sample_video(
+    folder: Path, name: str, *, seconds: float = 3.0, index_first: bool = True, subject: str = "astronaut"
+) -> Path:
     """A talking portrait of the embedded sample, rendered into `folder`; its index stands first or last."""
     if shutil.which("espeak-ng") is None:
         pytest.skip("the sample's speech needs espeak-ng: apt-get install espeak-ng")
@@ -70,7 +72,7 @@ def sample_video(folder: Path, name: str, *, seconds: float = 3.0, index_first: 
 
     said = ("The boat left the harbour at nine.", "Nobody was on board.", "We found it in the morning.")
     lines = tuple(Line(text) for text in said[: max(1, round(seconds / 2))])
-    scene = Scene(name, (Shot("astronaut", "neutral", lines),), index_first=index_first)
+    scene = Scene(name, (Shot(subject, "neutral", lines),), index_first=index_first)
     render(folder, scenes=(scene,), workers=1)
     for other in (folder / "truth.parquet", folder / ".sample.json"):
         other.unlink(missing_ok=True)

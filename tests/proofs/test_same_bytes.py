@@ -28,8 +28,8 @@ def videos(tmp_path_factory: pytest.TempPathFactory) -> Path:
     folder = tmp_path_factory.mktemp("videos")
     real = real_clips()
     if real is None:
-        for number in range(4):
-            sample_video(folder / str(number), f"talk {number}.mp4", seconds=2 + number)
+        for number, subject in enumerate(("astronaut", "group_1", "group_3", "group_5")):
+            sample_video(folder / str(number), f"talk {number}.mp4", seconds=2 + number, subject=subject)
         return folder
     for name in CLIPS:
         shutil.copy(real / name, folder)
