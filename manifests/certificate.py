@@ -7,10 +7,10 @@ from collections.abc import Callable, Iterable, Sequence
 from itertools import combinations
 from typing import TYPE_CHECKING, Any, Final, Protocol
 
-import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
 
+from manifests.intervals import wilson
 from manifests.nearness import Faces, nearest_pairs, within
 from manifests.splits import SEED, SPLITS, STRATA, TEST, VALIDATION, missed
 
@@ -21,7 +21,6 @@ VERSION: Final = 1
 FILE: Final = "certificate.json"
 THRESHOLDS: Final = {"dlib-face": 0.50, "insightface": 1.20}  # where the recipe says nothing else
 SHOWN: Final = 10
-_Z: Final = 1.959963984540054  # 97.5th percentile of the normal distribution
 _PLACES: Final = 4  # of stored distances and shares
 
 # dlib, means of whole clips: 103 pairs of clips of one person, 4,933 of two (docs/thresholds.md: identity):
@@ -219,13 +218,13 @@ def _leakage(faces: Faces) -> dict[str, Any]:
         return {"estimate": None, "how": "no held-out person has an embedding for which same-person pairs are known"}
     return {
         "estimate": _round(near[WIDEST] / held),
-        "interval": [_round(end) for end in _wilson(near[WIDEST], held)],
+        "interval": [_round(end) for end in wilson(near[WIDEST], held)],
         "held_out_identities": held,
         "near_training": {
             f"{distance:.2f}": {
                 "identities": near[distance],
                 "same_person_pairs_within": f"{SAME_PAIRS - missed} of {SAME_PAIRS}",
-                "same_person_pairs_beyond_interval": [_round(end) for end in _wilson(missed, SAME_PAIRS)],
+                "same_person_pairs_beyond_interval": [_round(end) for end in wilson(missed, SAME_PAIRS)],
                 "different_person_pairs_within": DIFFERENT_WITHIN[distance],
             }
             for distance, missed in sorted(BEYOND.items())
@@ -240,14 +239,6 @@ def _leakage(faces: Faces) -> dict[str, Any]:
             f"other than the pairs it rests on; {SAME_PAIRS} pairs are few"
         ),
     }
-
-
-def _wilson(hits: int, of: int) -> tuple[float, float]:
-    """The 95 % score interval of a share (E. B. Wilson, 1927), 0..1."""
-    share, spread = hits / of, _Z * _Z / of
-    centre = (share + spread / 2) / (1 + spread)
-    half = _Z * float(np.sqrt(share * (1 - share) / of + spread / (4 * of))) / (1 + spread)
-    return max(0.0, centre - half), min(1.0, centre + half)
 
 
 def _round(value: float) -> float:

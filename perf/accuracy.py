@@ -37,12 +37,14 @@ def text(scores: Scores) -> str:
 def main() -> None:
     """Print the tables that are asked for, all by default."""
     parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument("part", nargs="*", choices=[*PARTS, []], default=list(PARTS))
+    parser.add_argument("part", nargs="*", metavar="|".join(PARTS))
     arguments = parser.parse_args()
+    if unknown := [part for part in arguments.part if part not in PARTS]:
+        parser.error(f"there is no part {unknown[0]!r}: choose from {', '.join(PARTS)}")
     data = Path(os.environ.get("MOEE_TEST_DATA", ROOT.parent / "shared" / "data"))
     if not (data / "videos").is_dir():
         sys.exit(f"the real clips are not here (looked in {data}): set MOEE_TEST_DATA")
-    for part in arguments.part:
+    for part in arguments.part or PARTS:
         print(text(measure(part, data)), end="\n\n", flush=True)
 
 

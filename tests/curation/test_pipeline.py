@@ -55,6 +55,12 @@ def test_another_shot_threshold_touches_what_reads_shots_but_not_speech(tmp_path
     }
 
 
+def test_the_stages_over_the_whole_manifest_are_the_ones_that_others_know_by_name(tmp_path: Path) -> None:
+    from curation.whole import STAGES
+
+    assert tuple(stage.name for stage in build(recipe(tmp_path)).whole) == STAGES  # type: ignore[arg-type]
+
+
 def test_keys_of_two_sources_differ_at_every_stage(tmp_path: Path) -> None:
     pipeline = build(recipe(tmp_path))  # type: ignore[arg-type]
     first, second = pipeline.keys("s_1"), pipeline.keys("s_2")
