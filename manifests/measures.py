@@ -66,6 +66,15 @@ MEASURES: Final[tuple[pa.Field, ...]] = (
     _measure("offscreen", "share of the speech during which the mouth stays still", "0..1", "offscreen"),
     _measure("dubbed", "how often unrelated sound would fit the moving mouth as well", "0..1", "dubbed"),
     _measure("speakers", "voices in the clip; null where no diarization told them apart", "voice", "speakers"),
+    _measure(
+        "emotion_probability", "the panel's probability of the label, of both parts of a compound", "0..1", "emotion"
+    ),
+    _measure("emotion_margin", "how far that is above the next emotion's", "0..1", "emotion"),
+    _measure("emotion_entropy", "entropy of the panel's mean", "bit", "emotion"),
+    _measure(
+        "emotion_agreement", "share of the members whose first choice is the label or a part of it", "0..1", "emotion"
+    ),
+    _measure("intensity", "how strongly the face shows it: 0 at rest, 1 the most that is seen", "0..1", "intensity"),
     _measure("music_tones", "share of the sound that is tones held for 0.5 s: music, hum, singing", "0..1", "music"),
 )
 
@@ -135,4 +144,40 @@ MOUTHS: Final[tuple[pa.Field, ...]] = (  # a row per window of 1 s that Light-AS
     described("track", pa.string(), "id of the face track"),
     described("frames", pa.list_(pa.int64()), "frame of the source that stands for each 1/25 s of the window", "frame"),
     described("scores", pa.list_(pa.float32()), "logarithm of the odds that its mouth speaks", "nat"),
+)
+
+LOOKS: Final[tuple[pa.Field, ...]] = (  # what each network of the panel says of a sampled frame; for stages only
+    described("track", pa.string(), "id of the face track"),
+    described("frame", pa.int64(), "frame of the source", "frame"),
+    described("member", pa.string(), "name of the network"),
+    described("probabilities", pa.list_(pa.float32()), "of its own labels, in their order", "0..1", null=True),
+    described("action_units", pa.list_(pa.float32()), "of its own action units, in their order and scale", null=True),
+)
+
+EXPRESSION: Final[tuple[pa.Field, ...]] = (  # of a clip; its numbers that a recipe may bound stand in MEASURES
+    described("emotion", pa.string(), "what the panel sees: a basic emotion, neutral or contempt", null=True),
+    described("second_emotion", pa.string(), "a second basic emotion that is supported as well", null=True),
+    described("compound", pa.string(), "the name of both together; other-compound where it has none", null=True),
+    described("ambiguous", pa.list_(pa.string()), "why the label is doubtful; empty: it is clear", null=True),
+    described(
+        "emotions", pa.list_(pa.float32()), "the panel's probabilities in the taxonomy's order", "0..1", null=True
+    ),
+    described("members", pa.list_(pa.string()), "the members of the panel that spoke", null=True),
+    described("member_emotions", pa.list_(pa.string()), "each one's first choice", null=True),
+    described(
+        "member_probabilities", pa.list_(pa.float32()), "8 of each member, one after the other", "0..1", null=True
+    ),
+    described("action_units", pa.list_(pa.float32()), "intensity that a fifth of the frames exceed", "0..5", null=True),
+    described(
+        "action_unit_frames", pa.list_(pa.float32()), "share of the frames with at least a trace", "0..1", null=True
+    ),
+    described("action_units_model", pa.string(), "what told the action units", null=True),
+    described(
+        "neutral_frames", pa.int32(), "frames of the track at rest that it is measured against", "frame", null=True
+    ),
+    described(
+        "expression_noncommercial", pa.bool_(), "whether a model behind these columns forbids commercial use", null=True
+    ),
+    described("caption", pa.string(), "one sentence on the clip", null=True),
+    described("caption_model", pa.string(), "who wrote it: sentence, or the model's name and hash", null=True),
 )

@@ -4,10 +4,10 @@ from typing import Final
 
 import pyarrow as pa
 
-from manifests.measures import MEASURES, MOUTHS, QUALITY, SOUND, SPEAKING
+from manifests.measures import EXPRESSION, LOOKS, MEASURES, MOUTHS, QUALITY, SOUND, SPEAKING
 from manifests.measures import described as _field
 
-SCHEMA_VERSION: Final = 2
+SCHEMA_VERSION: Final = 3
 PREFIXES: Final = {
     "source": "s",
     "shot": "h",
@@ -159,6 +159,20 @@ SCHEMAS: Final[dict[str, pa.Schema]] = {
         _field("landmarks", pa.list_(_SHORT), "x, y, z of each point", "long side / 16384", null=True),
         _field("blendshapes", pa.list_(pa.uint16()), "52 expression weights", "1/65535", null=True),
     ),
+    "expressions": _schema(
+        _SOURCE,
+        _TRACK,
+        _field("frame", _LONG, "frame of the source, from 0 in presentation order", "frame"),
+        _field("pts", _LONG, "tick of the frame in the source's time base", "time base"),
+        _field("action_units", pa.list_(pa.uint8()), "22 intensities in the order of the AU list", "1/51 of 0..5"),
+        _field(
+            "emotions",
+            pa.list_(pa.uint16()),
+            "the panel's 8 probabilities in the taxonomy's order",
+            "1/65535",
+            null=True,
+        ),
+    ),
     "speech": _schema(
         _id("speech"),
         _SOURCE,
@@ -220,6 +234,7 @@ SCHEMAS: Final[dict[str, pa.Schema]] = {
     ),
     "quality": _schema(_SOURCE, *QUALITY),
     "mouths": _schema(_SOURCE, *MOUTHS),
+    "looks": _schema(_SOURCE, *LOOKS),
     "sound": _schema(_SOURCE, *SOUND),
     "clips": _schema(
         _id("clip"),
@@ -241,6 +256,7 @@ SCHEMAS: Final[dict[str, pa.Schema]] = {
         _field("speech_share", _REAL, "time that is speech", "0..1", reason="speech", null=True),
         _field("longest_pause", _REAL, "longest time without speech", "s", reason="pause", null=True),
         *MEASURES,
+        *EXPRESSION,
         _field("dataset", _TEXT, "who gives the labels in the given_ columns", null=True),
         *(field.with_name(f"given_{field.name}") for field in _GIVEN),
         *_WHOLE,
@@ -270,7 +286,8 @@ SCHEMAS: Final[dict[str, pa.Schema]] = {
     ),
 }
 TABLES: Final = tuple(SCHEMAS)
-# Made per source and joined; `frames` stay one file per source, and `timeline`, `quality`, `sound` are for stages only.
+FRAME_TABLES: Final = ("frames", "expressions")  # a row per frame of a track: one file per source, never joined
+# Made per source and joined; `timeline`, `quality`, `mouths`, `looks` and `sound` are for stages only.
 SOURCE_TABLES: Final = (
     "sources",
     "labels",
