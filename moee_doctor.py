@@ -20,7 +20,7 @@ class Finding:
     """One thing that was looked for.
 
     Args:
-        part: machine, codecs, system, packages, models or abilities.
+        part: machine, codecs, system, packages, models, emotion panel or abilities.
         name: of the thing.
         present: whether it is here.
         detail: version or place, when present.
@@ -57,6 +57,8 @@ NEEDED = ("blazeface-full", "blazeface-short", "face-mesh", "silero-vad")  # wha
 PARTS = {  # what each extra of the package adds
     "curation": "making datasets",
     "audio": "speech detection",
+    "emotion": "more networks that tell emotions",
+    "captions": "captions by a vision-language model",
     "diarization": "telling voices apart",
     "publish": "publishing datasets and reading them with load_dataset",
     "train": "training and generating with MoEE",
@@ -73,7 +75,7 @@ def doctor(
 
     Example: moee doctor
     """
-    findings = [*_machine(), *_codecs(), *_system(), *_packages(), *_models(), *_abilities()]
+    findings = [*_machine(), *_codecs(), *_system(), *_packages(), *_models(), *_panel(), *_abilities()]
     if as_json:
         print(json.dumps([asdict(finding) for finding in findings], indent=2))
     else:
@@ -186,6 +188,18 @@ def _models() -> Iterator[Finding]:
         how = f"{entry.without}: moee models fetch {entry.name}"
         needed = entry.name in NEEDED and not (entry.name == "face-mesh" and weights.available("face-landmarker"))
         yield Finding("models", entry.name, where is not None, str(where or ""), how, needed)
+
+
+def _panel() -> Iterator[Finding]:
+    """The networks that tell emotions or action units beside the scoring of landmarks, which is always there."""
+    try:
+        from perception import members
+    except ModuleNotFoundError:
+        return  # said already
+    here = {name.split("/")[0]: name for name, _ in members.usable()}
+    for kind in members.KINDS:
+        detail = f"{here.get(kind.name, '')}: {kind.adds}"
+        yield Finding("emotion panel", kind.name, kind.name in here, detail, f"{kind.adds}: {kind.how}")
 
 
 def _abilities() -> Iterator[Finding]:

@@ -18,6 +18,12 @@ from manifests.store import Store
 if TYPE_CHECKING:
     import pyarrow as pa
 
+_JUDGED = {  # stages that speak of clips, and the states in which a clip leaves them
+    "select": ("kept", "dropped", "failed"),
+    "export": ("kept", "failed"),
+    "captions": ("kept",),
+}
+
 
 def curate_source(task: Task) -> Done:
     """Bring one source up to date and write its head; runs in a worker process."""
@@ -104,8 +110,9 @@ class _Run:
     def _tables(self) -> Drop | Fail | None:
         from media.errors import MediaError
 
+        recut = False
         for stage in self.task.pipeline.table:
-            if self._committed(stage):
+            if self._committed(stage) and not recut:  # a new export's files may differ, and some may have failed
                 ended = self._load(stage)
                 if stage.name != "export" or exported(self.task.out, self.work.tables["clips"]):
                     if ended:
@@ -114,6 +121,7 @@ class _Run:
                 self._unload_files()
             if stage.name == "export":
                 self.work.exported = last_export(self.store, stage, self.task.id)
+                recut = True
             started = time.monotonic()
             before = dict(self.work.tables)
             self.work.frames_decoded = 0
@@ -164,17 +172,17 @@ class _Run:
         key = self.keys[stage.name]
         base = source_outcome(stage, key, self.work.id, ended, seconds, frames)
         outcomes = [base]
-        if stage.name in ("select", "export") and "clips" in tables:
+        if stage.name in _JUDGED and "clips" in tables:
             outcomes = list(self._clip_outcomes(base, stage.name, tables["clips"]))
         self.store.commit(self.task.id, stage.name, key, tables, outcomes)
         self.reached[stage.name] = key
         self.done.seconds[stage.name] = seconds
 
     def _clip_outcomes(self, base: Outcome, stage: str, clips: Any) -> Any:
-        """Selection and export judge clips: one outcome each, the stage's cost on the first."""
+        """These stages speak of clips: one outcome for each that came so far, the stage's cost on the first."""
         seconds, frames = base.seconds, base.frames_decoded
         for row in clips.select(["id", "status", "reasons"]).to_pylist():
-            if stage == "export" and row["status"] == "dropped":
+            if row["status"] not in _JUDGED[stage]:
                 continue
             yield dataclasses.replace(
                 base,

@@ -9,9 +9,12 @@ from typing import TYPE_CHECKING, Any, TypeVar
 
 from curation.errors import CurationError
 from curation.stage import ManifestStage, PixelStage, Stage
+from curation.stages.captions import Captions
 from curation.stages.clips import Clips
 from curation.stages.embeddings import Embeddings
+from curation.stages.emotions import Emotions
 from curation.stages.export import Export
+from curation.stages.expressions import Expressions
 from curation.stages.faces import Faces
 from curation.stages.fingerprints import Fingerprints
 from curation.stages.input import Input
@@ -32,10 +35,10 @@ from manifests.tables import SCHEMA_VERSION
 if TYPE_CHECKING:
     from manifests.recipe import Recipe
 
-PIXEL: tuple[type[PixelStage], ...] = (Shots, Faces, Quality, Embeddings, Fingerprints, Mouths)
-TABLE: tuple[type[Stage], ...] = (Speech, Sound, Clips, Speaking)
+PIXEL: tuple[type[PixelStage], ...] = (Shots, Faces, Quality, Embeddings, Fingerprints, Mouths, Emotions)
+TABLE: tuple[type[Stage], ...] = (Speech, Sound, Clips, Speaking, Expressions)
 WHOLE: tuple[type[ManifestStage], ...] = (Identities, Duplicates, Splits)
-CONFIGURABLE: tuple[type[Stage] | type[ManifestStage], ...] = (*PIXEL, *TABLE, *WHOLE)
+CONFIGURABLE: tuple[type[Stage] | type[ManifestStage], ...] = (*PIXEL, *TABLE, Captions, *WHOLE)
 Configured = TypeVar("Configured", bound=Stage | ManifestStage)
 
 
@@ -112,7 +115,7 @@ def build(recipe: "Recipe") -> Pipeline:
     return Pipeline(
         Input(),
         (Probe(), *(_configure(stage, recipe) for stage in PIXEL)),
-        (Labels(), *(_configure(stage, recipe) for stage in TABLE), select, export),
+        (Labels(), *(_configure(stage, recipe) for stage in TABLE), select, export, _configure(Captions, recipe)),
         tuple(_configure(stage, recipe) for stage in WHOLE),
     )
 

@@ -8,7 +8,7 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from manifests.checks.context import position
-from manifests.schema import SNAPSHOT_TABLES
+from manifests.schema import FRAME_TABLES, SNAPSHOT_TABLES
 
 if TYPE_CHECKING:
     from manifests.manifest import Manifest
@@ -64,7 +64,7 @@ def diff(first: "Manifest", second: "Manifest") -> Difference:
             for clip in ours.column("id").filter(pa.array(differs)).to_pylist():
                 changed.setdefault(clip, []).append(column)
     tables = {name: _rows(first, second, name) for name in SNAPSHOT_TABLES}
-    tables["frames"] = (_frame_rows(first), _frame_rows(second))
+    tables |= {name: (_frame_rows(first, name), _frame_rows(second, name)) for name in FRAME_TABLES}
     return Difference(
         added=b.column("id").filter(pa.array(back < 0)).to_pylist(),
         removed=a.column("id").filter(pa.array(where < 0)).to_pylist(),
@@ -79,12 +79,23 @@ def _differs(first: pa.ChunkedArray, second: pa.ChunkedArray) -> np.ndarray:
     """[rows] bool; two nulls are the same, and so are two values that are not a number."""
     left, right = first.combine_chunks(), second.combine_chunks()
     if pa.types.is_list(left.type):
-        left, right = (pc.binary_join(side, "\x1f") for side in (left, right))
+        return _lists_differ(left, right)
     same = pc.or_(pc.fill_null(pc.equal(left, right), False), pc.and_(left.is_null(), right.is_null()))
     if pa.types.is_floating(left.type):
         neither = pc.and_(pc.is_nan(left), pc.is_nan(right))
         same = pc.or_(same, pc.fill_null(neither, False))
     return ~same.to_numpy(zero_copy_only=False)
+
+
+def _lists_differ(left: pa.ListArray, right: pa.ListArray) -> np.ndarray:
+    """[rows] bool of two list columns, item by item."""
+    lengths = [pc.fill_null(pc.list_value_length(side), -1).to_numpy() for side in (left, right)]
+    differs = lengths[0] != lengths[1]
+    alike = np.flatnonzero(~differs)
+    ours, theirs = left.take(pa.array(alike)), right.take(pa.array(alike))
+    items = _differs(*(pa.chunked_array([pc.list_flatten(side)]) for side in (ours, theirs)))
+    differs[alike[pc.list_parent_indices(ours).to_numpy()[items]]] = True
+    return differs
 
 
 def _kept(clips: pa.Table) -> int:
@@ -96,5 +107,5 @@ def _rows(first: "Manifest", second: "Manifest", table: str) -> tuple[int, int]:
     return counts[0], counts[1]
 
 
-def _frame_rows(manifest: "Manifest") -> int:
-    return sum(entry["rows"] for entry in manifest.content["frames"].values())
+def _frame_rows(manifest: "Manifest", table: str) -> int:
+    return sum(entry["rows"] for entry in manifest.content[table].values())

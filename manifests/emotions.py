@@ -20,6 +20,7 @@ COMPOUNDS: Final[Mapping[str, tuple[str, str]]] = {
     "happily-surprised": ("happy", "surprised"),
 }
 NAMES: Final = (*EMOTIONS, *COMPOUNDS)
+OTHER_COMPOUND: Final = "other-compound"  # two emotions at once that are none of the four; a measured label only
 
 
 @dataclass(frozen=True)
@@ -89,6 +90,16 @@ def parts(name: str) -> tuple[str, ...]:
         ManifestError: there is no such name.
     """
     return COMPOUNDS.get(name) or (check(name),)
+
+
+def compound_of(first: str, second: str) -> str | None:
+    """The compound that two emotions make together, in either order; None when it is none of the paper's four.
+
+    Raises:
+        ManifestError: there is no such name.
+    """
+    pair = {check(first), check(second)}
+    return next((name for name, both in COMPOUNDS.items() if set(both) == pair), None)
 
 
 def columns(name: str | None) -> dict[str, str | None]:
@@ -202,4 +213,49 @@ DH_FACEEMOVID: Final = LabelSet(
         **_same(*COMPOUNDS),
     },
 )
-LABEL_SETS: Final = (MEAD, FER2013, AFFECTNET8, DEEPFACE, LIBREFACE, RAVDESS, CREMA_D, DH_FACEEMOVID)
+# Output order of its networks (enet_b0_8, enet_b2_8, mbf_va_mtl and others; Savchenko 2022 and 2023): alphabetical.
+EMOTIEFFLIB8: Final = LabelSet(
+    "EmotiEffLib-8",
+    {
+        "Anger": "angry",
+        "Contempt": "contempt",
+        "Disgust": "disgusted",
+        "Fear": "fear",
+        "Happiness": "happy",
+        "Neutral": "neutral",
+        "Sadness": "sad",
+        "Surprise": "surprised",
+    },
+)
+# The same without contempt (enet_b2_7).
+EMOTIEFFLIB7: Final = LabelSet(
+    "EmotiEffLib-7", {label: our for label, our in EMOTIEFFLIB8.labels.items() if our != "contempt"}
+)
+# Members of the panel that speak our own names.
+MOEE: Final = LabelSet("MoEE", _same(*EMOTIONS))
+LABEL_SETS: Final = (
+    MEAD,
+    FER2013,
+    AFFECTNET8,
+    DEEPFACE,
+    LIBREFACE,
+    RAVDESS,
+    CREMA_D,
+    DH_FACEEMOVID,
+    EMOTIEFFLIB8,
+    EMOTIEFFLIB7,
+    MOEE,
+)
+
+
+def label_set(name: str) -> LabelSet:
+    """The label set of a name as people write it (`LabelSet.name`).
+
+    Raises:
+        ManifestError: there is none; the sentence names the nearest one.
+    """
+    for labels in LABEL_SETS:
+        if labels.name == name:
+            return labels
+    words = nearest(name, [labels.name for labels in LABEL_SETS])
+    raise ManifestError(f"There is no label set {printable(name)!r}: {words}")

@@ -11,6 +11,7 @@ import pyarrow.compute as pc
 
 from manifests.files import ASIDE, plain_errors
 from manifests.parquet import read_table
+from manifests.schema import FRAME_TABLES
 from manifests.store import COMMIT
 
 if TYPE_CHECKING:
@@ -61,7 +62,13 @@ def _collect_parts(folder: Path, named: dict[Path, set[str]]) -> int:
 
 
 def _unfinished(root: Path) -> Iterator[Path]:
-    folders = [root, root / "clips", root / "frames", root / "heads", *_folders(root / "heads")]
+    folders = [
+        root,
+        root / "clips",
+        *(root / table for table in FRAME_TABLES),
+        root / "heads",
+        *_folders(root / "heads"),
+    ]
     for folder in folders:
         yield from (path for path in _children(folder) if ASIDE.match(path.name))
 

@@ -10,7 +10,7 @@ import pyarrow.compute as pc
 from manifests.errors import ManifestError
 from manifests.files import read_json
 from manifests.parquet import read_table
-from manifests.schema import SCHEMA_VERSION, SNAPSHOT_TABLES, TABLES, empty
+from manifests.schema import FRAME_TABLES, SCHEMA_VERSION, SNAPSHOT_TABLES, TABLES, empty
 from manifests.snapshot import MANIFEST
 from manifests.text import nearest, printable
 
@@ -19,7 +19,7 @@ if TYPE_CHECKING:
 
     from manifests.show import Summary
 
-_CONTENT = {"tables": dict, "frames": dict, "stages": list, "recipe": dict}
+_CONTENT = {"tables": dict, **dict.fromkeys(FRAME_TABLES, dict), "stages": list, "recipe": dict}
 
 
 class Manifest:
@@ -103,9 +103,15 @@ class Manifest:
         Raises:
             ManifestError: an unknown source, or a damaged file.
         """
-        if source is not None:
-            return self.frames_table(source).to_pandas()
-        return pa.concat_tables([empty("frames"), *map(self.frames_table, self.frame_sources())]).to_pandas()
+        return self._of_frames("frames", source)
+
+    def expressions(self, source: str | None = None) -> "pd.DataFrame":
+        """Return what each frame's face says, of one source's tracks or of all sources (which may not fit in memory).
+
+        Raises:
+            ManifestError: an unknown source, or a damaged file.
+        """
+        return self._of_frames("expressions", source)
 
     def frame_sources(self) -> Iterator[str]:
         """Yield the ids of the sources that have frames, sorted."""
@@ -117,13 +123,28 @@ class Manifest:
         Raises:
             ManifestError: an unknown source, or a damaged file.
         """
-        if source not in self.content["frames"]:
+        return self._frame_table("frames", source, columns)
+
+    def expressions_table(self, source: str, columns: Sequence[str] | None = None) -> pa.Table:
+        """Return action units and emotions of one source's frames as an Arrow table; empty when it has none.
+
+        Raises:
+            ManifestError: an unknown source, or a damaged file.
+        """
+        return self._frame_table("expressions", source, columns)
+
+    def _of_frames(self, table: str, source: str | None) -> "pd.DataFrame":
+        sources = sorted(self.content[table]) if source is None else [source]
+        return pa.concat_tables([empty(table), *(self._frame_table(table, item) for item in sources)]).to_pandas()
+
+    def _frame_table(self, table: str, source: str, columns: Sequence[str] | None = None) -> pa.Table:
+        if source not in self.content[table]:
             known = self.table("sources", ["id"]).column("id").to_pylist()
             if source not in known:
                 raise ManifestError(f"The manifest has no source {printable(source)}.")
-            nothing = empty("frames")
+            nothing = empty(table)
             return nothing if columns is None else nothing.select(list(columns))
-        return read_table("frames", self.root / "frames" / f"{source}.parquet", columns=columns)
+        return read_table(table, self.root / table / f"{source}.parquet", columns=columns)
 
     def table(self, name: str, columns: Sequence[str] | None = None) -> pa.Table:
         """Return a table as Arrow, sorted by id.
@@ -136,7 +157,7 @@ class Manifest:
             ManifestError: an unknown table, or a damaged file.
         """
         if name not in SNAPSHOT_TABLES:
-            hint = "its rows lie per source: use frames(source)." if name == "frames" else nearest(name, TABLES)
+            hint = f"its rows lie per source: use {name}(source)." if name in FRAME_TABLES else nearest(name, TABLES)
             raise ManifestError(f"There is no table {printable(name)}: {hint}")
         return read_table(name, self.root / f"{name}.parquet", columns=columns)
 

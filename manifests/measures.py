@@ -74,6 +74,7 @@ MEASURES: Final[tuple[pa.Field, ...]] = (
     _measure(
         "emotion_agreement", "share of the members whose first choice is the label or a part of it", "0..1", "emotion"
     ),
+    _measure("emotion_doubts", "how many reasons stand in `ambiguous`", "reason", "emotion"),
     _measure("intensity", "how strongly the face shows it: 0 at rest, 1 the most that is seen", "0..1", "intensity"),
     _measure("music_tones", "share of the sound that is tones held for 0.5 s: music, hum, singing", "0..1", "music"),
 )

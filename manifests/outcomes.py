@@ -6,7 +6,7 @@ from typing import Any, Final
 
 from manifests.errors import ManifestError
 
-EXPORT_STAGE: Final = "export"  # its frames are decoded a second time on purpose, so they are counted apart
+EXPORT_STAGES: Final = ("export", "captions")  # their frames are decoded again on purpose, so they are counted apart
 
 
 @dataclass(frozen=True)

@@ -9,6 +9,7 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from manifests.errors import ManifestError
+from manifests.tables import FRAME_TABLES as FRAME_TABLES
 from manifests.tables import ID_KINDS as ID_KINDS
 from manifests.tables import PREFIXES as PREFIXES
 from manifests.tables import SCHEMA_VERSION as SCHEMA_VERSION

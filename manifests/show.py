@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any, Final
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from manifests.outcomes import EXPORT_STAGE, StageCount
+from manifests.outcomes import EXPORT_STAGES, StageCount
 from manifests.text import printable
 
 if TYPE_CHECKING:
@@ -49,6 +49,7 @@ class Summary:
         stages: what entered each stage and became of it, in order, first the sources, then the clips.
         input_reasons: reason -> dropped inputs.
         clip_reasons: reason -> dropped clips.
+        emotions: emotion or compound as seen in the face -> kept clips; empty where none was measured.
         failures: every failed item.
         source_frames: frames of all sources.
         analysis_frames: frames that the stages before the export decoded.
@@ -62,6 +63,7 @@ class Summary:
     stages: list[StageCount] = field(default_factory=list)
     input_reasons: dict[str, int] = field(default_factory=dict)
     clip_reasons: dict[str, int] = field(default_factory=dict)
+    emotions: dict[str, int] = field(default_factory=dict)
     failures: list[Failure] = field(default_factory=list)
     source_frames: int = 0
     analysis_frames: int = 0
@@ -82,7 +84,7 @@ class Summary:
 def summarise(manifest: "Manifest") -> Summary:
     """Return the summary of an opened manifest, counted in Arrow: a million clips take seconds."""
     sources = manifest.table("sources", ["id", "name", "frames"])
-    clips = manifest.table("clips", ["source", "status", "reasons", "seconds"])
+    clips = manifest.table("clips", ["source", "status", "reasons", "seconds", "emotion", "compound"])
     columns = ["item", "kind", "source", "stage", "status", "reasons", "error", "seconds", "frames_decoded"]
     outcomes = manifest.table("outcomes", columns)
     stages = stage_counts(outcomes, manifest.stages)
@@ -96,10 +98,11 @@ def summarise(manifest: "Manifest") -> Summary:
         stages=stages,
         input_reasons=_tally(reason for _, reasons in ends.values() for reason in reasons),
         clip_reasons=_reason_tally(clips.filter(pc.equal(clips.column("status"), "dropped"))),
+        emotions=_emotion_tally(kept),
         failures=list(_failures(outcomes, sources)),
         source_frames=pc.sum(sources.column("frames")).as_py() or 0,
-        analysis_frames=sum(stage.frames_decoded for stage in stages if stage.stage != EXPORT_STAGE),
-        export_frames=sum(stage.frames_decoded for stage in stages if stage.stage == EXPORT_STAGE),
+        analysis_frames=sum(stage.frames_decoded for stage in stages if stage.stage not in EXPORT_STAGES),
+        export_frames=sum(stage.frames_decoded for stage in stages if stage.stage in EXPORT_STAGES),
     )
 
 
@@ -173,6 +176,11 @@ def _reason_tally(rows: pa.Table) -> dict[str, int]:
     return dict(sorted((item["values"], item["counts"]) for item in counted))
 
 
+def _emotion_tally(kept: pa.Table) -> dict[str, int]:
+    labels = pc.drop_null(pc.coalesce(kept.column("compound"), kept.column("emotion")))
+    return dict(sorted((item["values"], item["counts"]) for item in pc.value_counts(labels).to_pylist()))
+
+
 def lines(summary: Summary) -> Iterator[str]:
     """Yield the summary as plain lines; nothing in a name can drive a terminal."""
     for what, counts in (("inputs", summary.inputs), ("clips", summary.clips)):
@@ -186,6 +194,10 @@ def lines(summary: Summary) -> Iterator[str]:
     for what, reasons in (("inputs", summary.input_reasons), ("clips", summary.clip_reasons)):
         if reasons:
             yield f"why {what} were dropped: {_words(reasons)}"
+    if summary.emotions:
+        unseen = summary.clips.kept - sum(summary.emotions.values())
+        more = f", none measured {unseen}" if unseen else ""
+        yield f"emotions seen in kept clips: {_words(summary.emotions)}{more}"
     if summary.failures:
         yield f"failed ({len(summary.failures)}):"
     for failure in summary.failures[:_SHOWN]:

@@ -16,7 +16,14 @@ import pyarrow.parquet as pq
 from manifests.errors import ManifestError
 from manifests.files import file_hash, make_folder, plain_errors, read_json, sync_folder, write_aside, write_json
 from manifests.parquet import ROW_GROUP, SortedRows, read_table, write_table
-from manifests.schema import SCHEMA_VERSION, SNAPSHOT_TABLES, SOURCE_TABLES, WHOLE_TABLES, table_from_rows
+from manifests.schema import (
+    FRAME_TABLES,
+    SCHEMA_VERSION,
+    SNAPSHOT_TABLES,
+    SOURCE_TABLES,
+    WHOLE_TABLES,
+    table_from_rows,
+)
 from manifests.text import printable
 from manifests.whole import Found, Ledger, OutcomesBySource, complete, joined
 
@@ -37,7 +44,7 @@ class _Plan:
     stages: list[str] = field(default_factory=list)
     rows: dict[str, int] = field(default_factory=dict)
     files: dict[str, list[tuple[Path, "TableFile"]]] = field(default_factory=dict)
-    frames: dict[str, tuple[Path, "TableFile"]] = field(default_factory=dict)
+    frames: dict[str, dict[str, tuple[Path, "TableFile"]]] = field(default_factory=dict)  # table of frames -> source
 
 
 def newest(parts: Iterable["Part"]) -> dict[str, "Part"]:
@@ -50,6 +57,7 @@ def state_of(
 ) -> _Plan:
     """Return what a snapshot of these heads holds, and a hash that changes when any of it does."""
     plan = _Plan(files={table: [] for table in SOURCE_TABLES}, rows=dict.fromkeys(SOURCE_TABLES, 0))
+    plan.frames = {table: {} for table in FRAME_TABLES}
     facts = [SCHEMA_VERSION, recipe, None if step is None else step.key]
     digest = hashlib.sha256(json.dumps(facts, sort_keys=True).encode())
     orders: dict[tuple[str, ...], None] = {}
@@ -60,8 +68,8 @@ def state_of(
             digest.update(f"{source} {part.stage} {part.key} {part.commit_sha256}\n".encode())
         for table, part in newest(parts).items():
             entry = part.tables[table]
-            if table == "frames":
-                plan.frames[source] = (part.path(table), entry)
+            if table in plan.frames:
+                plan.frames[table][source] = (part.path(table), entry)
             elif table in plan.files:
                 plan.files[table].append((part.path(table), entry))
                 plan.rows[table] += entry.rows
@@ -74,8 +82,8 @@ def write_snapshot(store: "Store", recipe: Mapping[str, Any], step: "WholeStep |
     """Write the snapshot of a store's heads; see `Store.snapshot`.
 
     Memory stays bounded whatever the number of clips: parts are read one at a time, tables of more than 262,144
-    rows are sorted in buckets on disk (`SortedRows`), outcomes stream in the order of the sources, and frames
-    are linked, never read. The step over the whole manifest reads the columns that it asks for.
+    rows are sorted in buckets on disk (`SortedRows`), outcomes stream in the order of the sources, and tables
+    of frames are linked, never read. The step over the whole manifest reads the columns that it asks for.
     """
     root, heads = store.root, store.heads()
     plan = state_of(store, heads, recipe, step)
@@ -86,16 +94,18 @@ def write_snapshot(store: "Store", recipe: Mapping[str, Any], step: "WholeStep |
         shutil.rmtree(scratch, ignore_errors=True)
         make_folder(scratch)
         tables = _write_tables(store, heads, plan, scratch, step)
-        frames = {source: _entry(item) for source, (_, item) in plan.frames.items()}
-        links = _stage_frames(root, plan, scratch)
-        _swap(root, tables, links, set(plan.frames))
+        frames = {
+            table: {source: _entry(item) for source, (_, item) in files.items()} for table, files in plan.frames.items()
+        }
+        links = [pair for table in FRAME_TABLES for pair in _stage_frames(root, table, plan, scratch)]
+        _swap(root, tables, links, frames)
         content = {
             "schema_version": SCHEMA_VERSION,
             "state": plan.state,
             "stages": plan.stages,
             "recipe": recipe,
             "tables": {name: entry for name, (_, entry) in tables.items()},
-            "frames": frames,
+            **frames,
         }
         write_json(root / MANIFEST, content)
         shutil.rmtree(scratch, ignore_errors=True)
@@ -113,10 +123,12 @@ def _is_current(root: Path, state: str) -> bool:
         if manifest.get("state") != state or manifest.get("schema_version") != SCHEMA_VERSION:
             return False
         wanted = {f"{name}.parquet": entry["bytes"] for name, entry in manifest["tables"].items()}
-        frames = {f"{source}.parquet": entry["bytes"] for source, entry in manifest["frames"].items()}
-        there = {entry.name: entry.stat().st_size for entry in _scan(root / "frames")}
-        return there == frames and all((root / name).stat().st_size == size for name, size in wanted.items())
-    except (FileNotFoundError, KeyError, TypeError, ManifestError):
+        for table in FRAME_TABLES:
+            frames = {f"{source}.parquet": entry["bytes"] for source, entry in manifest[table].items()}
+            if frames != {entry.name: entry.stat().st_size for entry in _scan(root / table)}:
+                return False
+        return all((root / name).stat().st_size == size for name, size in wanted.items())
+    except (FileNotFoundError, KeyError, TypeError, AttributeError, ManifestError):
         return False
 
 
@@ -183,14 +195,14 @@ def _outcome_batches(store: "Store", heads: Mapping[str, "Head"], whole: Outcome
     yield table_from_rows("outcomes", pending)
 
 
-def _stage_frames(root: Path, plan: _Plan, scratch: Path) -> list[tuple[Path, Path]]:
-    """Link (or copy, where the disk cannot link) the frames that changed; returns (aside, target) pairs."""
-    pairs, old = [], _old_frames(root)
-    for source, (part, entry) in plan.frames.items():
-        target = root / "frames" / f"{source}.parquet"
+def _stage_frames(root: Path, table: str, plan: _Plan, scratch: Path) -> list[tuple[Path, Path]]:
+    """Link (or copy, where the disk cannot link) the files that changed; returns (aside, target) pairs."""
+    pairs, old = [], _old_frames(root, table)
+    for source, (part, entry) in plan.frames[table].items():
+        target = root / table / f"{source}.parquet"
         if target.exists() and (target.samefile(part) or old.get(source) == entry.sha256 == file_hash(target).sha256):
             continue
-        aside = scratch / target.name
+        aside = scratch / f"{table}-{target.name}"
         try:
             aside.hardlink_to(part)
         except FileNotFoundError as error:
@@ -209,10 +221,10 @@ def _copy(part: Path, aside: Path, sha256: str) -> None:
     path.replace(aside)
 
 
-def _old_frames(root: Path) -> dict[str, str]:
+def _old_frames(root: Path, table: str) -> dict[str, str]:
     try:
-        return {source: entry["sha256"] for source, entry in read_json(root / MANIFEST)["frames"].items()}
-    except (FileNotFoundError, KeyError, TypeError, ManifestError):
+        return {source: entry["sha256"] for source, entry in read_json(root / MANIFEST)[table].items()}
+    except (FileNotFoundError, KeyError, TypeError, AttributeError, ManifestError):
         return {}
 
 
@@ -220,19 +232,21 @@ def _swap(
     root: Path,
     tables: Mapping[str, tuple[Path, Any]],
     frames: Iterable[tuple[Path, Path]],
-    sources: set[str],
+    sources: Mapping[str, Mapping[str, Any]],
 ) -> None:
     """Put every file in its place. manifest.json goes first: until the new one comes, nothing can be opened."""
     (root / MANIFEST).unlink(missing_ok=True)
     (root / CERTIFICATE).unlink(missing_ok=True)  # it speaks of what is replaced; a killed run must not leave it
     sync_folder(root)
-    make_folder(root / "frames")
+    for table in sources:
+        make_folder(root / table)
     for aside, target in frames:
         aside.replace(target)
-    for entry in _scan(root / "frames"):
-        if entry.name.endswith(".parquet") and entry.name.removesuffix(".parquet") not in sources:
-            Path(entry.path).unlink()
-    sync_folder(root / "frames")
+    for table, named in sources.items():
+        for entry in _scan(root / table):
+            if entry.name.endswith(".parquet") and entry.name.removesuffix(".parquet") not in named:
+                Path(entry.path).unlink()
+        sync_folder(root / table)
     for table, (aside, _) in tables.items():
         aside.replace(root / f"{table}.parquet")
     sync_folder(root)

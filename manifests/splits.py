@@ -23,7 +23,7 @@ SPLITS: Final = ("train", "validation", "test")
 VALIDATION: Final = 0.1
 TEST: Final = 0.1
 SEED: Final = 0
-STRATA: Final = ("given_emotion", "given_compound")
+STRATA: Final = ("given_emotion", "given_compound", "compound", "emotion")  # what is measured where nothing is given
 _COLUMNS: Final = (
     "id",
     "source",

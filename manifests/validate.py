@@ -7,6 +7,7 @@ from typing import Final
 
 from manifests.checks.context import SHOWN, Context, Problem
 from manifests.checks.counts import check_counts
+from manifests.checks.expressions import check_expressions
 from manifests.checks.media import check_files, check_frames
 from manifests.checks.provenance import check_provenance
 from manifests.checks.rows import check_ids, check_references, check_spans, check_tables
@@ -21,6 +22,7 @@ _CHECKS: Final[dict[str, Callable[[Context], Iterator[Problem]]]] = {
     "references": check_references,
     "spans": check_spans,
     "frames": check_frames,
+    "expressions": check_expressions,
     "files": check_files,
     "counts": check_counts,
     "whole": check_whole,

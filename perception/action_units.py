@@ -1,7 +1,7 @@
 """The facial action units that are told, by their numbers in FACS (Ekman, Friesen and Hager 2002), and their words.
 
 Intensity runs from 0 (at rest) to 5, as coders write A to E as 1 to 5. It is a line through two anchors of this
-project, not a coder's judgement: 0 is the face at rest, 5 the most that is seen (see `perception.facs_scale`).
+project, not a coder's judgement: 0 is the face at rest, 5 the most that is seen (`perception.facs_scale`).
 """
 
 from __future__ import annotations

@@ -22,6 +22,9 @@ class About:
     label_set: whose labels they are (`FER2013`, `AffectNet-8`, ...); empty for a member that judges no emotion.
     labels: as its makers write them, in the order of its outputs.
     action_units: FACS numbers in the order of its outputs; empty for a member that judges none.
+    frequencies: how often each label occurs in the data that the network was trained on, sum 1: what the network would
+        say of a face that it cannot see. Pooling divides them out, so that each emotion is as likely before the look
+        (Saerens, Latinne and Decaestecker 2002); empty where training made up for them.
     scale: of the action units: `intensity` (0..5) or `presence` (probability 0..1); empty without them.
     trained_on: the data that its weights come from, or the publication that its constants come from.
     licence: of the weights.
@@ -36,6 +39,7 @@ class About:
     noncommercial: bool
     action_units: tuple[int, ...] = ()
     scale: str = ""
+    frequencies: tuple[float, ...] = ()
 
 
 @dataclass(frozen=True)

@@ -1,7 +1,7 @@
-"""What the judgements are worth on real clips, with n and intervals: who is who, who speaks, what is there twice.
+"""What the judgements are worth on real clips, with n and intervals: who, who speaks, what is twice, what a face says.
 
-python -m perf.accuracy [identity] [speaker] [duplicates]; nothing here was tuned on the clips that it scores. The clips
-are found by MOEE_TEST_DATA.
+python -m perf.accuracy [identity] [speaker] [duplicates] [expressions]; nothing here was tuned on the clips that it
+scores. The clips are found by MOEE_TEST_DATA.
 """
 
 import argparse
@@ -12,7 +12,7 @@ from pathlib import Path
 
 from perf.scores import Scores
 
-PARTS = ("speaker", "identity", "duplicates")
+PARTS = ("speaker", "identity", "duplicates", "expressions")
 ROOT = Path(__file__).resolve().parent.parent
 
 

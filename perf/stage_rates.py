@@ -3,8 +3,9 @@
 Runs `moee curate` on one worker over two groups of clips and shares the processor time that the run took among its
 stages by the seconds in `outcomes`; the numbers are those of curation/rates.py: python -m perf.stage_rates
 
-"before" is the run without the stages that tell who is in a clip and who speaks, "after" the whole run: both come from
-the same run, so that a busy machine slows both. Decoded over source frames is printed beside them.
+For each group of stages that answer one question (who is in it, what the face says) "before" is the run without them
+and "after" the whole run: both come from the same run, so that a busy machine slows both. Decoded over source frames is
+printed beside them, and the networks of the emotion panel, whose number and cost depend on the machine.
 """
 
 import argparse
@@ -24,7 +25,10 @@ LARGE = (
     "talk_portrait1080x1920_man_seated_speech_20s_30fps.mp4",
 )
 FRAMES_AN_HOUR = 25 * 3600
-WHO = ("embeddings", "fingerprints", "mouths", "speaking")  # who is in it, what is there twice, who speaks
+GROUPS = {
+    "who": ("embeddings", "fingerprints", "mouths", "speaking"),  # who is in it, what is there twice, who speaks
+    "expressions": ("emotions", "expressions", "captions"),  # emotion, action units, the sentence on the clip
+}
 
 
 def measure(clips: list[Path], recipe: str) -> dict[str, Any]:
@@ -51,12 +55,11 @@ def measure(clips: list[Path], recipe: str) -> dict[str, Any]:
             if stage != "export" or exported
         }
         megapixels = float((sources.frames * sources.width * sources.height).sum() / sources.frames.sum()) / 1e6
-        after = sum(seconds for stage, seconds in rates.items() if stage != "export")
-        before = after - sum(rates.get(stage, 0.0) for stage in WHO)
+        panel = manifest.outcomes[manifest.outcomes.stage == "emotions"].models
         return {
-            "analysis_before": round(before, 1),
-            "analysis_after": round(after, 1),
-            "after_over_before": round(after / before, 3),
+            "analysis": round(_analysis(rates), 1),
+            "groups": {name: _with_and_without(rates, group) for name, group in GROUPS.items()},
+            "panel": sorted({model.split("@")[0] for models in panel for model in models if "@absent" not in model}),
             "decoded_over_source_frames": result["frames"]["ratio"],
             "megapixels": round(megapixels, 3),
             "source_seconds": round(hours * 3600, 1),
@@ -64,6 +67,17 @@ def measure(clips: list[Path], recipe: str) -> dict[str, Any]:
             "rates": rates,
             "bits_per_pixel": round(float(clip_rows.file_bytes.sum()) * 8 / pixels, 4) if pixels else None,
         }
+
+
+def _analysis(rates: dict[str, float]) -> float:
+    return sum(seconds for stage, seconds in rates.items() if stage != "export")
+
+
+def _with_and_without(rates: dict[str, float], group: tuple[str, ...]) -> dict[str, float]:
+    """Processor seconds per hour of all but export, without these stages and with them."""
+    after = _analysis(rates)
+    before = after - sum(rates.get(stage, 0.0) for stage in group)
+    return {"before": round(before, 1), "after": round(after, 1), "after_over_before": round(after / before, 3)}
 
 
 def _children() -> float:

@@ -91,9 +91,10 @@ class Album:
 
     def pictures(self, views: Sequence[View]) -> list[Picture]:
         """Return the picture of each view, in the same order."""
-        return pictures(self._manifest.root, [self._wanted(view) for view in views])
+        return pictures(self._manifest.root, [self.wanted(view) for view in views])
 
-    def _wanted(self, view: View) -> Wanted:
+    def wanted(self, view: View) -> Wanted:
+        """Return where the frame of a view lies."""
         row = view.row
         source = self._known.get(row["source"], {})
         origin = source.get("origin") or ""

@@ -1,32 +1,41 @@
 """The page: facts, charts and pictures of a manifest, laid out by the templates."""
 
-import base64
-import hashlib
 from collections.abc import Iterator
 from dataclasses import dataclass
-from functools import cache
-from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final
 
-from curation.report import again, certificate, charts, doubt, duplicates, facts, given, people, speakers, splits, words
+from curation.report import (
+    again,
+    ambiguous,
+    certificate,
+    charts,
+    doubt,
+    duplicates,
+    emotions,
+    facts,
+    given,
+    people,
+    speakers,
+    splits,
+    words,
+)
 from curation.report.album import Album, Card
 from curation.report.choice import MOST, choose
+from curation.report.document import document
 from curation.report.downloads import downloads
 from curation.report.gallery import shelves
 from curation.report.histograms import Histogram, histograms
 
 if TYPE_CHECKING:
-    import jinja2
-
     from manifests.manifest import Manifest
 
-TEMPLATES: Final = Path(__file__).parent / "templates"
 MOST_PICTURES: Final = (
     MOST
     + (people.LARGEST + people.DOUBTFUL) * people.FACES
     + (duplicates.LARGEST + duplicates.DOUBTFUL) * duplicates.SHOWN
     + certificate.FACES * 2
     + doubt.TRACKS
+    + ambiguous.MOST
 )
 _SOURCES: Final = (
     "id", "name", "origin", "bytes", "licence", "retrieved_at", "container", "video_codec", "width", "height",
@@ -36,11 +45,12 @@ _SOURCES: Final = (
 
 @dataclass(frozen=True)
 class Page:
-    """A rendered report and how many of its pictures show a frame."""
+    """A rendered report, how many of its pictures show a frame, and the clips whose pages it links to."""
 
     html: str
     pictures: int
     placeholders: int
+    clips: tuple[str, ...] = ()
 
 
 def render(manifest: "Manifest") -> Page:
@@ -50,21 +60,18 @@ def render(manifest: "Manifest") -> Page:
         manifests.errors.ManifestError: a damaged table.
     """
     content = _content(manifest)
-    style = (TEMPLATES / "report.css").read_text(encoding="utf-8")
-    script = (TEMPLATES / "report.js").read_text(encoding="utf-8")
-    html = (
-        _environment()
-        .get_template("report.html.j2")
-        .render(**content, style=style, script=script, policy=_policy(style, script))
-    )
+    html = document("report.html.j2", content)
     taken = [card.picture for card in _cards(content)]
     had = sum(picture.data is not None for picture in taken)
-    return Page(html, had, len(taken) - had)
+    said = content["emotions"].doubtful if content["emotions"] else []
+    return Page(html, had, len(taken) - had, tuple(clip.id for clip in said if clip.page))
 
 
 def _cards(content: dict[str, Any]) -> Iterator[Card]:
     for shelf in content["shelves"]:
         yield from shelf.cards
+    for clip in content["emotions"].doubtful if content["emotions"] else ():
+        yield clip.card
     for track in content["people"].doubtful if content["people"] else ():
         yield track.card
     for person in content["people"].pages if content["people"] else ():
@@ -77,13 +84,14 @@ def _cards(content: dict[str, Any]) -> Iterator[Card]:
 
 
 def _content(manifest: "Manifest") -> dict[str, Any]:
+    from manifests.emotions import EMOTIONS
     from manifests.schema import measured
 
     select = manifest.recipe.get("select") or {}
     summary = manifest.summary()
     sources = manifest.table("sources", _SOURCES)
     columns = ["id", "source", "track", "status", "reasons", *measured(), *given.COLUMNS]
-    columns += [*people.COLUMNS, *speakers.COLUMNS, *duplicates.COLUMNS, *splits.COLUMNS]
+    columns += [*people.COLUMNS, *speakers.COLUMNS, *duplicates.COLUMNS, *splits.COLUMNS, *emotions.COLUMNS]
     clips = manifest.table("clips", list(dict.fromkeys(columns)))
     drawn = {histogram.column: _drawn(histogram) for histogram in histograms(clips, select)}
     spoken = speakers.speakers(manifest, clips, sources)
@@ -91,6 +99,7 @@ def _content(manifest: "Manifest") -> dict[str, Any]:
     fetched = downloads(manifest, sources)
     album = Album(manifest, sources, fetched.files)
     who = people.people(manifest, clips, album)
+    anchors = {entry.id: entry.anchor for entry in who.table if entry.anchor} if who else {}
     divided = splits.splits(manifest, clips, album)
     twice = duplicates.duplicates(manifest, clips, album)
     reasons = {reason for stage in summary.stages for reason in stage.reasons}
@@ -111,6 +120,8 @@ def _content(manifest: "Manifest") -> dict[str, Any]:
         "speakers": spoken,
         "speaking_charts": [drawn[column] for column in speakers.COLUMNS if spoken and column in drawn],
         "shelves": shelves(album, choose(clips, select), select),
+        "emotions": emotions.emotions(manifest, clips, album, anchors),
+        "emotion_names": EMOTIONS,
         "people": who,
         "people_charts": [_drawn(who.distances)] if who and who.distances else [],
         "duplicates": twice,
@@ -138,41 +149,3 @@ def _recipe_hash(manifest: "Manifest") -> str:
 
     hashes = pc.unique(manifest.table("clips", ["recipe"]).column("recipe")).to_pylist()
     return ", ".join(words.shown(text) for text in sorted(hashes)[:3] if text)
-
-
-def _policy(style: str, script: str) -> str:
-    """A content security policy that lets in this style, this script and data URIs of pictures, nothing else."""
-
-    def allowed(text: str) -> str:
-        return "'sha256-" + base64.b64encode(hashlib.sha256(text.encode()).digest()).decode("ascii") + "'"
-
-    rules = ("default-src 'none'", "img-src data:", f"style-src {allowed(style)}", f"script-src {allowed(script)}")
-    return "; ".join((*rules, "base-uri 'none'", "form-action 'none'"))
-
-
-@cache
-def _environment() -> "jinja2.Environment":
-    import jinja2
-
-    environment = jinja2.Environment(
-        loader=jinja2.FileSystemLoader(TEMPLATES),
-        autoescape=True,
-        undefined=jinja2.StrictUndefined,
-        trim_blocks=True,
-        lstrip_blocks=True,
-        keep_trailing_newline=True,
-    )
-    environment.filters.update(
-        count=words.count,
-        number=words.number,
-        several=words.several,
-        plural=words.plural,
-        duration=words.duration,
-        size=words.size,
-        title=words.title,
-        bounds=words.bounds,
-        exact=words.exact,
-        shown=words.shown,
-        unit=words.spoken_unit,
-    )
-    return environment

@@ -11,7 +11,7 @@ from typing import Any, Final
 SIDE: Final = 256  # px of the longer side: sharp at 160 px on a dense screen
 FACE: Final = 160  # px of a face alone
 _QUALITY: Final = 72  # WebP
-_DEEPEST: Final = 600  # frames that are decoded for one picture; a file without an index is not decoded to its end
+DEEPEST: Final = 600  # frames that are decoded for one picture; a file without an index is not decoded to its end
 
 
 @dataclass(frozen=True)
@@ -71,7 +71,7 @@ def _picture(root: Path, wanted: Wanted) -> Picture:
     from media.errors import MediaError
 
     why = "the source is not here any more"
-    for path, moment, whole in _places(root, wanted):
+    for path, moment, whole in places(root, wanted):
         try:
             picture = _frame_at(path, moment, whole, wanted.face if whole else None)
         except (MediaError, OSError):
@@ -83,7 +83,7 @@ def _picture(root: Path, wanted: Wanted) -> Picture:
     return Picture(None, why=why)
 
 
-def _places(root: Path, wanted: Wanted) -> list[tuple[Path, Fraction, bool]]:
+def places(root: Path, wanted: Wanted) -> list[tuple[Path, Fraction, bool]]:
     """Files that hold the frame: (path, s on its clock, whether it shows the source's whole picture)."""
     found = []
     if wanted.source is not None and _is_file(wanted.source, wanted.bytes):
@@ -109,41 +109,43 @@ def _frame_at(
     """The frame that is shown at a moment; None when it would take too many frames to get there."""
     from media.decode import Decoder
 
-    with Decoder(path, start_pts=_pts(path, moment)) as decoder:
+    with Decoder(path, start_pts=pts_of(path, moment)) as decoder:
         wanted = moment / decoder.time_base
         frame = None
         for frame in decoder:
             if frame.pts + frame.duration > wanted:
                 break
-            if decoder.decoded > _DEEPEST:
+            if decoder.decoded > DEEPEST:
                 return None
         if frame is None:
             return None
-        return _encoded(frame.scaled(SIDE) if face is None else _part(frame.rgb(), face), whole)
+        return encoded(frame.scaled(SIDE) if face is None else part(frame.rgb(), face, FACE), whole)
 
 
-def _part(rgb: Any, face: tuple[float, float, float, float]) -> Any:
-    """A part of a picture, its longer side at most FACE px, never enlarged."""
+def part(rgb: Any, face: tuple[float, float, float, float], side: int) -> Any:
+    """A part of a picture, x0, y0, x1, y1 in shares of it, its longer side at most `side` px, never enlarged."""
     import cv2
 
     height, width = rgb.shape[:2]
     x0, y0 = min(int(face[0] * width), width - 1), min(int(face[1] * height), height - 1)
-    part = rgb[y0 : max(round(face[3] * height), y0 + 1), x0 : max(round(face[2] * width), x0 + 1)]
-    factor = FACE / max(part.shape[:2])
+    inside = rgb[y0 : max(round(face[3] * height), y0 + 1), x0 : max(round(face[2] * width), x0 + 1)]
+    factor = side / max(inside.shape[:2])
     if factor >= 1:
-        return part
-    size = max(1, round(part.shape[1] * factor)), max(1, round(part.shape[0] * factor))
-    return cv2.resize(part, size, interpolation=cv2.INTER_AREA)
+        return inside
+    size = max(1, round(inside.shape[1] * factor)), max(1, round(inside.shape[0] * factor))
+    return cv2.resize(inside, size, interpolation=cv2.INTER_AREA)
 
 
-def _pts(path: Path, moment: Fraction) -> int:
+def pts_of(path: Path, moment: Fraction) -> int:
+    """A moment of a file, s on its clock, in ticks."""
     from media.decode import Decoder
 
     with Decoder(path) as decoder:
         return int(moment / decoder.time_base)
 
 
-def _encoded(rgb: Any, whole: bool) -> Picture:
+def encoded(rgb: Any, whole: bool) -> Picture:
+    """A picture [h, w, 3] uint8 RGB as WebP in a data URI."""
     import cv2
 
     from media.errors import MediaError

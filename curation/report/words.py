@@ -24,6 +24,15 @@ REASONS: Final = {  # codes that no measured column explains
     "not_media": "a file that lies beside videos, such as a list or a text",
 }
 
+AMBIGUOUS: Final = {  # why the label of a face is doubtful
+    "members-disagree": "the members of the panel disagree",
+    "weak": "the face shows little",
+    "two-emotions": "two emotions are nearly as likely",
+    "changes": "the expression changes within the clip",
+    "few-frames": "the face was seen in few frames",
+    "turned-away": "the head is turned away",
+}
+
 
 def shown(text: object, longest: int = _LONGEST) -> str:
     """Text from anywhere as one printable line, with the middle of a very long one left out."""
@@ -126,6 +135,11 @@ def share(part: float, whole: float) -> str:
 def title(column: str) -> str:
     """A column's name in words: `face_size` as `face size`; `seconds` says what it is the length of."""
     return _TITLES.get(column) or shown(column.replace("_", " "))
+
+
+def doubt(code: str) -> str:
+    """A reason of `ambiguous` in words; the code itself where it is not known."""
+    return AMBIGUOUS.get(code) or shown(code, 80)
 
 
 def spoken_unit(column: str) -> str:

@@ -64,6 +64,8 @@ EMOTIONS: dict[str, dict[str, float]] = {
     },  # 1 + 2 + 5 + 12 + 26
 }  # fmt: skip
 """Action amounts of the neutral face, the six emotions and the four compounds (Du, Tao and Martinez 2014)."""
+POSED = 1.4
+"""How far a strength of 1 goes beyond the amounts above: actors who pose for a data set show emotions strongly."""
 COMPOUNDS = tuple(name for name in EMOTIONS if "-" in name)
 
 
@@ -292,4 +294,4 @@ ACTIONS: dict[str, dict[str, Callable[[Face], Moves]]] = {
 
 def amounts(emotion: str, strength: float) -> Mapping[str, float]:
     """How much of each action an emotion uses at a strength of 0..1."""
-    return {name: strength * amount for name, amount in EMOTIONS[emotion].items()}
+    return {name: POSED * strength * amount for name, amount in EMOTIONS[emotion].items()}

@@ -45,11 +45,12 @@ _GROUP = ("insightface", "data/images/t1.jpg")
 PORTRAITS: dict[str, Portrait] = {
     "astronaut": Portrait(
         "skimage", "data/astronaut.png", centre=(224, 140), span=230, turn=2,
-        rest=(("corner_up", -1.4), ("cheek_raise", -0.6)), voice="en-us+f3", pitch=58,
+        rest=(("corner_up", -1.7), ("cheek_raise", -0.7)), voice="en-us+f3", pitch=58,
     ),
     "group_1": Portrait(
         *_GROUP, centre=(118, 318), span=232, turn=-24,
-        rest=(("brow_down", 0.6), ("brow_outer_up", -0.3), ("lid_wide", 0.2)), voice="en-us+f2", pitch=50,
+        rest=(("brow_down", 0.5), ("brow_outer_up", -0.2), ("lid_wide", 1.0), ("squint", -0.6)),
+        voice="en-us+f2", pitch=50,
     ),
     "group_2": Portrait(
         *_GROUP, centre=(322, 195), span=230, turn=-26,
@@ -57,7 +58,7 @@ PORTRAITS: dict[str, Portrait] = {
     ),
     "group_3": Portrait(
         *_GROUP, centre=(525, 325), span=240, turn=10,
-        rest=(("corner_up", -1.35), ("cheek_raise", -0.5), ("brow_down", -0.5)), voice="en-us+m3", pitch=40,
+        rest=(("corner_up", -1.65), ("cheek_raise", -0.65), ("brow_down", -0.65)), voice="en-us+m3", pitch=40,
     ),
     "group_4": Portrait(
         *_GROUP, centre=(810, 382), span=240, turn=5,
@@ -65,11 +66,12 @@ PORTRAITS: dict[str, Portrait] = {
     ),
     "group_5": Portrait(
         *_GROUP, centre=(1165, 328), span=230, turn=0,
-        rest=(("corner_up", -1.0), ("lid_wide", 0.3)), voice="cmn+f3", pitch=55,
+        rest=(("corner_up", -1.0), ("lid_wide", 1.2), ("squint", -0.6)), voice="cmn+f3", pitch=55,
     ),
     "monochrome": Portrait(
         "insightface", "data/images/Tom_Hanks_54745.png", centre=(57, 60), span=138, turn=0,
-        rest=(), voice="en-us+m7", pitch=30,
+        rest=(("corner_up", -0.9), ("cheek_raise", -0.5), ("brow_down", -0.5), ("lid_wide", 0.3), ("squint", -0.4)),
+        voice="en-us+m7", pitch=30,
     ),
 }  # fmt: skip
 BACKDROPS: dict[str, tuple[str, str]] = {

@@ -13,8 +13,10 @@ from curation.sample.faces import PORTRAITS
 from curation.sample.scenes import Scene, Shot
 
 LIP_RATE = 16000
-_LEAD = Fraction(3, 10)
+_LEAD = Fraction(1, 2)
 """Seconds before the first utterance of a shot."""
+_ONSET, _OFFSET = (0.3, 0.65), (0.5, 0.25)
+"""Seconds from a shot's start in which its emotion rises, and before its end in which it falls; neutral beyond."""
 _OPENING = 0.62
 """How far the loudest syllables open the mouth (share of `jaw_open`)."""
 
@@ -130,9 +132,14 @@ def poses(performance: Performance) -> list[dict[str, float]]:
     opened, times = lips(performance), performance.times
     result: list[dict[str, float]] = []
     for take in performance.takes:
-        phase, emotion = _phase(moves_as(performance.scene), take.shot.subject), take.shot.emotion
-        frames = range(take.start_frame, take.end_frame)
-        result += [_pose(emotion, float(times[frame]), float(opened[frame]), phase) for frame in frames]
+        phase = _phase(moves_as(performance.scene), take.shot.subject)
+        start, end = (
+            float(performance.ticks[edge] * performance.scene.time_base) for edge in (take.start_frame, take.end_frame)
+        )
+        for frame in range(take.start_frame, take.end_frame):
+            time = float(times[frame])
+            shown = take.shot.strength * _shown(time - start, end - time)
+            result.append(_pose(take.shot.emotion, shown, time, float(opened[frame]), phase))
     return result
 
 
@@ -140,7 +147,7 @@ def listening(performance: Performance, take: Take) -> list[dict[str, float]]:
     """The pose of the one who listens in a shot with two faces: neutral, mouth shut."""
     phase = _phase(moves_as(performance.scene), take.shot.listener or "")
     times = performance.times[take.start_frame : take.end_frame]
-    return [_pose("neutral", float(time), 0.0, phase) for time in times]
+    return [_pose("neutral", 0.0, float(time), 0.0, phase) for time in times]
 
 
 def moves_as(scene: Scene) -> str:
@@ -153,8 +160,16 @@ def _phase(*names: str) -> float:
     return int.from_bytes(hashlib.sha256("/".join(names).encode()).digest()[:4], "big") / 2**32
 
 
-def _pose(emotion: str, time: float, opened: float, phase: float) -> dict[str, float]:
-    pose = dict(amounts(emotion, 0.9 + 0.1 * _wave(time, 0.31, phase)))
+def _shown(since: float, left: float) -> float:
+    """0..1: how much of its emotion a face shows, so many seconds after its shot's start and before its end."""
+    rise = (since - _ONSET[0]) / (_ONSET[1] - _ONSET[0])
+    fall = (left - _OFFSET[1]) / (_OFFSET[0] - _OFFSET[1])
+    share = min(max(min(rise, fall), 0.0), 1.0)
+    return share * share * (3.0 - 2.0 * share)
+
+
+def _pose(emotion: str, strength: float, time: float, opened: float, phase: float) -> dict[str, float]:
+    pose = dict(amounts(emotion, strength * (0.9 + 0.1 * _wave(time, 0.31, phase))))
     pose["jaw_open"] = min(0.85, 0.7 * pose.get("jaw_open", 0.0) + _OPENING * opened)
     pose["pucker"] = 0.35 * opened * max(0.0, _wave(time, 1.6, phase + 0.2))
     pose["brow_outer_up"] = pose.get("brow_outer_up", 0.0) + 0.08 * opened

@@ -33,6 +33,7 @@ class Shot:
         lines: what is said in it.
         listener: a second portrait at the speaker's side, in the right half of the picture.
         voice: the portrait whose voice speaks; the subject's own if None.
+        strength: of the emotion, 0 (a neutral face) to 1.
     """
 
     subject: str
@@ -40,6 +41,7 @@ class Shot:
     lines: tuple[Line, ...]
     listener: str | None = None
     voice: str | None = None
+    strength: float = 1.0
 
 
 @dataclass(frozen=True)

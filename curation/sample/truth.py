@@ -13,7 +13,7 @@ if TYPE_CHECKING:
     import pyarrow as pa
 
 FILE = "truth.parquet"
-SCHEMA_VERSION = 1
+SCHEMA_VERSION = 2
 
 
 def schema() -> "pa.Schema":
@@ -25,15 +25,16 @@ def schema() -> "pa.Schema":
     drop must name. fps: mean frames per second (`variable`: unevenly spaced). frames: as rendered, before a truncated
     file was cut off. start_pts: time of the first frame in units of time_base seconds, before a file was cut
     off. cuts: first frames of new shots. shots: frames [start_frame, end_frame), who is seen (null: no one), one of
-    the six emotions or neutral, or a compound (the other is null), and how many faces. speech: where utterances sound,
-    samples [start_sample, end_sample) at 16 kHz on the clock of the video's presentation times. audio_offset_ms: how
-    much later the sound comes than the lips. counter: a frame counter is burnt in. text: what is said, a line each.
+    the six emotions or neutral, or a compound (the other is null), how strongly (0..1; null: no one) and how many
+    faces. speech: where utterances sound, samples [start_sample, end_sample) at 16 kHz on the clock of the video's
+    presentation times. audio_offset_ms: how much later the sound comes than the lips. counter: a frame counter is
+    burnt in. text: what is said, a line each.
     """
     import pyarrow as pa
 
     i64, text = pa.int64(), pa.string()
     shot = [("start_frame", i64), ("end_frame", i64), ("identity", text), ("emotion", text), ("compound", text),
-            ("faces", pa.int16())]  # fmt: skip
+            ("strength", pa.float64()), ("faces", pa.int16())]  # fmt: skip
     return pa.schema(
         [
             ("file", text), ("kind", text), ("expected", text), ("reasons", pa.list_(text)),
@@ -91,6 +92,7 @@ def _shot(take: Take) -> dict[str, Any]:
         "identity": shot.subject if seen else None,
         "emotion": shot.emotion if seen and compound is None else None,
         "compound": compound,
+        "strength": shot.strength if seen else None,
         "faces": int(seen) + int(shot.listener is not None),
     }
 

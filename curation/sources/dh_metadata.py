@@ -9,8 +9,9 @@ from curation.sources.inputs import Label, printable
 
 METADATA: Final = "metadata.parquet"
 DATASET: Final = "dh-faceemovid"
+MEASURED, CAPTION = "measured", "caption"  # in `dh_label_from` and `dh_text_from`, as `moee publish` writes them
 _TEXTS: Final = ("dh_actor", "dh_emotion", "dh_compound", "dh_take", "dh_text", "given_view")
-_COLUMNS: Final = ("file_name", *_TEXTS, "given_intensity")
+_COLUMNS: Final = ("file_name", *_TEXTS, "given_intensity", "dh_label_from", "dh_text_from")
 _LONGEST: Final = 20_000  # characters of a text
 
 
@@ -75,6 +76,9 @@ def _sort_in(folder: Path, number: int, row: Mapping[str, Any], found: Metadata)
 def label_of_row(row: Mapping[str, Any], named: Label | None) -> Label:
     """What a row says of its file; where it says nothing, the file's name does.
 
+    An emotion that was measured before it was published, and a text that is a caption, are given by no one: they are
+    left out, and measured anew.
+
     Args:
         row: of metadata.parquet.
         named: what the name says, or None when it says nothing.
@@ -96,6 +100,8 @@ def label_of_row(row: Mapping[str, Any], named: Label | None) -> Label:
             emotion, compound = named.emotion, named.compound
     elif not (words["dh_actor"] and (emotion or compound)):
         raise RowError("neither its name nor its row says actor and emotion: name it <actor>_<emotion>_<take>.mp4")
+    if row.get("dh_label_from") == MEASURED:
+        emotion = compound = None
     return Label(
         DATASET,
         identity=words["dh_actor"] or (named.identity if named else None),
@@ -104,7 +110,7 @@ def label_of_row(row: Mapping[str, Any], named: Label | None) -> Label:
         intensity=_whole(row, "given_intensity"),
         take=words["dh_take"] or (named.take if named else None),
         view=words["given_view"],
-        text=words["dh_text"],
+        text=None if row.get("dh_text_from") == CAPTION else words["dh_text"],
     )
 
 

@@ -11,7 +11,8 @@ from curation.sources.inputs import Input, printable
 # What a manifest's folder holds of its own: curating it again would eat the clips that it made.
 MANIFEST_FILE = "manifest.json"
 OWN = frozenset(
-    {"clips", "frames", "heads", "parts", "ledger", "fetched", MANIFEST_FILE, "certificate.json", "report.html"}
+    {"clips", "frames", "expressions", "heads", "parts", "ledger", "fetched", "pages"}
+    | {MANIFEST_FILE, "certificate.json", "report.html"}
 )
 
 

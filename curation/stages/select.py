@@ -17,7 +17,7 @@ class Select(Stage):
 
     name: ClassVar[str] = "select"
     version: ClassVar[int] = 1
-    reads: ClassVar[tuple[str, ...]] = ("clips",)
+    reads: ClassVar[tuple[str, ...]] = ("clips", "speaking", "expressions")  # the stages that fill `clips`
 
     thresholds: dict[str, Any] = field(default_factory=dict)
     recipe: str = ""

@@ -19,7 +19,7 @@ class Problem:
     """One thing that is wrong.
 
     Attributes:
-        check: tables, ids, references, spans, frames, files, counts, whole or provenance.
+        check: tables, ids, references, spans, frames, expressions, files, counts, whole or provenance.
         where: table and row, or the file.
         sentence: what is wrong.
         rows: how many rows or files it stands for.

@@ -1,7 +1,7 @@
 """Are the files of frames and of clips there, inside the folder, whole, and are there no others?"""
 
 import os
-from collections.abc import Iterator
+from collections.abc import Generator, Iterator, Sequence
 from pathlib import Path, PurePosixPath
 
 import numpy as np
@@ -23,47 +23,81 @@ def check_frames(context: Context) -> Iterator[Problem]:
     if lacking := context.lacks("sources", "tracks"):
         yield Problem("frames", "frames", _LACKS + ", ".join(lacking))
         return
-    tracks, entries = context.tables["tracks"], context.content["frames"]
+    tracks = context.tables["tracks"]
     counted = np.zeros(tracks.num_rows, dtype=np.int64)
-    known = set(context.tables["sources"].column("id").to_pylist())
-    for source, entry in sorted(entries.items()):
-        path = context.root / "frames" / f"{printable(source)}.parquet"
-        if source not in known:
-            yield Problem("frames", f"frames/{path.name}", "its source is not in sources")
-            continue
-        yield from _frames_file(context, source, path, entry, counted)
+    for source in (yield from known_files(context, "frames")):
+        yield from _frames_file(context, source, counted)
     wrong = counted != numbers(tracks, "frames")
     yield from flagged("frames", "tracks", tracks.column("id"), wrong, "frames does not hold the rows it says")
     states = numbers(tracks, "detected") + numbers(tracks, "meshed") + numbers(tracks, "tracked")
     wrong = states != numbers(tracks, "frames")
     yield from flagged("frames", "tracks", tracks.column("id"), wrong, "its states do not add up to its frames")
-    named = {f"{source}.parquet" for source in entries}
-    for name in _names(context.root / "frames"):
+    yield from strays(context, "frames")
+
+
+def known_files(context: Context, table: str) -> Generator[Problem, None, list[str]]:
+    """Return the sources for which manifest.json names a file of a table of frames, without those of no source."""
+    known, files = set(context.tables["sources"].column("id").to_pylist()), sorted(context.content[table])
+    yield from (
+        Problem(table, where_of(table, name), "its source is not in sources") for name in files if name not in known
+    )
+    return [name for name in files if name in known]
+
+
+def strays(context: Context, table: str) -> Iterator[Problem]:
+    """Yield a problem for each file in the folder of a table of frames that manifest.json does not name."""
+    named = {f"{source}.parquet" for source in context.content[table]}
+    for name in _names(context.root / table):
         if name not in named:
-            yield Problem("frames", f"frames/{printable(name)}", "manifest.json does not name this file")
+            yield Problem(table, f"{table}/{printable(name)}", "manifest.json does not name this file")
 
 
-def _frames_file(
-    context: Context, source: str, path: Path, entry: dict[str, int | str], counted: np.ndarray
-) -> Iterator[Problem]:
-    where = f"frames/{path.name}"
+def where_of(table: str, source: str) -> str:
+    """How a file of a table of frames is called in a problem."""
+    return f"{table}/{printable(source)}.parquet"
+
+
+def rows_of(
+    context: Context, table: str, source: str, columns: Sequence[str]
+) -> Generator[Problem, None, pa.Table | None]:
+    """Read a file of a table of frames, and yield what is wrong with it as a file.
+
+    Args:
+        context: of the manifest.
+        table: frames or expressions, also the name of the check.
+        source: manifest.json names its file.
+        columns: `source` and others.
+
+    Returns:
+        Its rows, None when they cannot be read.
+    """
+    where, entry = where_of(table, source), context.content[table][source]
+    path = context.root / table / f"{source}.parquet"
     try:
         if path.stat().st_size != entry["bytes"]:
-            yield Problem("frames", where, "its size is not the one in manifest.json")
+            yield Problem(table, where, "its size is not the one in manifest.json")
         elif not context.quick and file_hash(path).sha256 != entry["sha256"]:
-            yield Problem("frames", where, "its hash is not the one in manifest.json")
-        rows = read_table("frames", path, columns=_FRAME_COLUMNS)
+            yield Problem(table, where, "its hash is not the one in manifest.json")
+        rows = read_table(table, path, columns=columns)
     except FileNotFoundError:
-        yield Problem("frames", where, "the file is missing")
-        return
+        yield Problem(table, where, "the file is missing")
+        return None
     except (ManifestError, OSError) as error:
-        yield Problem("frames", where, f"it cannot be read: {error}")
+        yield Problem(table, where, f"it cannot be read: {error}")
+        return None
+    foreign = true(pc.not_equal(rows.column("source"), source))
+    yield from flagged(table, where, rows.column("source"), foreign, "the row is of another source")
+    return rows
+
+
+def _frames_file(context: Context, source: str, counted: np.ndarray) -> Iterator[Problem]:
+    where = where_of("frames", source)
+    rows = yield from rows_of(context, "frames", source, _FRAME_COLUMNS)
+    if rows is None:
         return
     tracks = context.tables["tracks"]
     index = position(rows.column("track"), tracks.column("id"))
     yield from flagged("frames", where, rows.column("track"), index < 0, "its track is not in tracks")
-    foreign = true(pc.not_equal(rows.column("source"), source))
-    yield from flagged("frames", where, rows.column("source"), foreign, "the row is of another source")
     rows, index = rows.filter(pa.array(index >= 0)), index[index >= 0]
     np.add.at(counted, index, 1)
     yield from _frame_rows(where, rows, tracks.take(pa.array(index)))

@@ -6,8 +6,8 @@ from typing import Any, Final
 
 import yaml
 
-from manifests.publish import leakage
-from manifests.publish.facts import UNKNOWN, Facts
+from manifests.publish import expressions, leakage
+from manifests.publish.facts import NOT_MEASURED, UNKNOWN, Facts
 from manifests.publish.markdown import count, hours, many, table, text
 from manifests.text import printable
 
@@ -95,6 +95,7 @@ def body(facts: Facts, form: Sequence[str], charts: Iterable[str]) -> str:
         *_sources(facts),
         *_funnel(facts),
         *_balance(facts, charts),
+        *expressions.section(facts.seen, facts.clips),
         *leakage.section(facts),
         *_recipe(facts),
         *_limits(facts),
@@ -178,14 +179,20 @@ def _funnel(facts: Facts) -> Iterator[str]:
 
 def _balance(facts: Facts, charts: Iterable[str]) -> Iterator[str]:
     yield from ("## Balance", "")
-    names = list(dict.fromkeys(name for split in facts.splits for name in split.emotions))
-    rows = [
-        (text(name), *(count(split.emotions.get(name, 0)) for split in facts.splits)) for name in sorted(names)[:_ROWS]
-    ]
-    yield from table(("emotion, as given", *(split.name for split in facts.splits)), rows)
-    yield ""
+    given = [(split.name, split.emotions) for split in facts.splits]
+    yield from _emotions("emotion, as given", given)
+    measured = [(split.name, split.measured) for split in facts.splits]
+    if any(set(found) - {NOT_MEASURED} for _, found in measured):
+        yield from _emotions("emotion, as measured", measured)
     for path in charts:
         yield f"![{text(path.rsplit('/', 1)[-1].removesuffix('.svg').replace('_', ' '))} by split]({path})"
+    yield ""
+
+
+def _emotions(title: str, splits: Sequence[tuple[str, Mapping[str, int]]]) -> Iterator[str]:
+    names = sorted({name for _, found in splits for name in found})
+    rows = [(text(name), *(count(found.get(name, 0)) for _, found in splits)) for name in names[:_ROWS]]
+    yield from table((title, *(name for name, _ in splits)), rows)
     yield ""
 
 
@@ -208,7 +215,7 @@ def _limits(facts: Facts) -> Iterator[str]:
     absent = [text(model.removesuffix(_ABSENT)) for model in facts.models if model.endswith(_ABSENT)]
     if absent:
         yield f"- Models that were missing, so what they measure is null or was found otherwise: {', '.join(absent)}."
-    yield "- Emotions are those that the source data sets give; facial action units were not measured."
+    yield from expressions.limits(facts.seen)
     yield "- Measured columns come from the models above and have their errors; `identity` is a cluster, not a name."
     if facts.noncommercial:
         models = ", ".join(text(model) for model in facts.noncommercial)

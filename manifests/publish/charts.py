@@ -7,8 +7,8 @@ from typing import TYPE_CHECKING, Final
 
 import numpy as np
 
-from manifests.emotions import NAMES
-from manifests.publish.facts import UNKNOWN
+from manifests.emotions import NAMES, OTHER_COMPOUND
+from manifests.publish.facts import NOT_MEASURED, UNKNOWN
 from manifests.publish.markdown import many
 from manifests.text import printable
 
@@ -24,13 +24,15 @@ Bars = dict[str, dict[str, int]]  # label -> split -> clips
 
 
 def draw(splits: "Sequence[SplitFacts]") -> dict[str, str]:
-    """Return file name -> SVG: emotions, clips of each person, lengths, and sizes of the face, by split."""
+    """Return file name -> SVG: emotions as given and, if any were, as measured, persons, lengths, faces, by split."""
     names = [split.name for split in splits]
     persons = [(split.name, [float(size) for size in split.persons]) for split in splits]
     lengths = [(split.name, split.lengths) for split in splits]
     faces = [(split.name, split.faces) for split in splits]
-    return {
-        "emotion.svg": _bars("Clips by emotion", "clip", names, _emotions(splits)),
+    drawn = {"emotion.svg": _bars("Clips by emotion", "clip", names, _emotions(splits))}
+    if set(measured := _measured(splits)) - {NOT_MEASURED}:
+        drawn["measured_emotion.svg"] = _bars("Clips by emotion as seen in the face", "clip", names, measured)
+    return drawn | {
         "identity.svg": _bars("Persons by number of their clips", "person", names, _binned(persons, _person_edges)),
         "length.svg": _bars("Clips by length in s", "clip", names, _binned(lengths, _edges)),
         "face_size.svg": _bars("Clips by size of the face in px", "clip", names, _binned(faces, _edges)),
@@ -41,6 +43,12 @@ def _emotions(splits: "Sequence[SplitFacts]") -> Bars:
     found = {name for split in splits for name in split.emotions}
     order = [name for name in (*NAMES, UNKNOWN) if name in found]
     return {name: {split.name: split.emotions.get(name, 0) for split in splits} for name in order}
+
+
+def _measured(splits: "Sequence[SplitFacts]") -> Bars:
+    found = {name for split in splits for name in split.measured}
+    order = [name for name in (*NAMES, OTHER_COMPOUND, NOT_MEASURED) if name in found]
+    return {name: {split.name: split.measured.get(name, 0) for split in splits} for name in order}
 
 
 def _binned(groups: Sequence[tuple[str, Sequence[float]]], edges_of: Callable[[Sequence[float]], list[float]]) -> Bars:

@@ -6,15 +6,17 @@ from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final
 
+import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
 import pyarrow.parquet as pq
 
+from manifests.action_units import COUNT, NUMBERS, PRESENT
 from manifests.emotions import columns as emotion_columns
 from manifests.errors import ManifestError
 from manifests.files import Written, file_hash
 from manifests.publish import dh_card
-from manifests.publish.dh_names import Name, Names, former_names, name_clips
+from manifests.publish.dh_names import GIVEN, Name, Names, emotion_of, former_names, name_clips
 from manifests.publish.facts import Told, gather
 from manifests.publish.features import plain_schema
 from manifests.publish.frames import FRAMES, clip_frames
@@ -44,9 +46,20 @@ _NAMED_BY: Final = (
     "given_compound",
     "given_take",
     "given_text",
+    "emotion",
+    "compound",
 )
 # What the set has for each clip; `clips` has columns of its own such as `text`, which is burnt-in text.
-DH_COLUMNS: Final = ("file_name", "dh_actor", "dh_emotion", "dh_compound", "dh_take", "dh_text")
+DH_COLUMNS: Final = (
+    "file_name",
+    "dh_actor",
+    "dh_emotion",
+    "dh_compound",
+    "dh_label_from",
+    "dh_take",
+    "dh_text",
+    "dh_text_from",
+)
 CLIPS: Final = pa.schema(
     [
         *(pa.field(name, pa.string()) for name in DH_COLUMNS),
@@ -54,7 +67,7 @@ CLIPS: Final = pa.schema(
     ]
 )
 DH_FRAMES: Final = pa.schema(
-    [pa.field("file_name", pa.string()), *FRAMES, pa.field("action_units", pa.list_(pa.float32()))]
+    [pa.field("file_name", pa.string()), pa.field("dh_action_units", pa.list_(pa.uint8())), *FRAMES]
 )
 
 
@@ -162,6 +175,8 @@ def _copy(source: Path, target: Path) -> str:
 
 def _write_metadata(clips: pa.Table, names: Names, files: list[str], new: Path) -> Shard:
     given = [names.clips[clip] for clip in clips.column("id").to_pylist()]
+    labels = [emotion_of(row) for row in clips.select(list(_NAMED_BY)).to_pylist()]
+    text, caption = clips.column("given_text"), clips.column("caption")
     emotions = [emotion_columns(name.emotion) for name in given]
     fields = plain_schema(CLIPS)
     columns: dict[str, Any] = {
@@ -169,8 +184,10 @@ def _write_metadata(clips: pa.Table, names: Names, files: list[str], new: Path) 
         "dh_actor": [name.actor for name in given],
         "dh_emotion": [emotion["emotion"] for emotion in emotions],
         "dh_compound": [emotion["compound"] for emotion in emotions],
+        "dh_label_from": [who for _, who in labels],
         "dh_take": [name.take for name in given],
-        "dh_text": clips.column("given_text"),
+        "dh_text": pc.coalesce(text, caption),
+        "dh_text_from": pc.case_when(pc.make_struct(text.is_valid(), caption.is_valid()), GIVEN, "caption"),
     }
     columns |= {name: clips.column(name) for name in CLIPS.names if name not in DH_COLUMNS}
     return write_file(new, METADATA, fields, regrouped([pa.table(columns, schema=fields)], GROUP_FRAMES))
@@ -191,5 +208,23 @@ def _write_frames(manifest: "Manifest", clips: pa.Table, names: Names, new: Path
 def _with_names(frames: pa.Table, names: Names, fields: pa.Schema) -> pa.Table:
     columns: dict[str, Any] = {name: frames.column(name) for name in FRAMES.names}
     columns["file_name"] = [names.clips[clip].file for clip in frames.column("clip").to_pylist()]
-    columns["action_units"] = pa.nulls(frames.num_rows, pa.list_(pa.float32()))
+    columns["dh_action_units"] = _seen(frames.column("action_units"))
     return pa.table(columns, schema=fields)
+
+
+def _seen(action_units: pa.ChunkedArray) -> pa.ListArray:
+    """The FACS numbers of at least a trace, of each frame: what the set calls its action-unit labels.
+
+    Raises:
+        ManifestError: a frame has another number of intensities than there are action units.
+    """
+    lists = action_units.combine_chunks()
+    there = lists.is_valid().to_numpy(zero_copy_only=False)
+    if set(pc.unique(pc.drop_null(pc.list_value_length(lists))).to_pylist()) - {COUNT}:
+        raise ManifestError("The action units of a frame are damaged: run moee manifest validate on the manifest.")
+    seen = pc.list_flatten(lists).to_numpy(zero_copy_only=False).reshape(-1, COUNT) >= PRESENT
+    counts = np.zeros(len(lists), np.int32)
+    counts[there] = seen.sum(axis=1)
+    offsets = np.concatenate([[0], np.cumsum(counts)]).astype(np.int32)
+    items = pa.array(np.array(NUMBERS, np.uint8)[np.nonzero(seen)[1]])
+    return pa.ListArray.from_arrays(pa.array(offsets), items, mask=pa.array(~there))

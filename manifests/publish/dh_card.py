@@ -5,6 +5,7 @@ from pathlib import Path
 from typing import Any
 
 from manifests.publish import card
+from manifests.publish.dh_names import GIVEN, MEASURED
 from manifests.publish.facts import Facts
 from manifests.publish.hub_card import frames_words
 from manifests.publish.markdown import many
@@ -38,10 +39,12 @@ def lines(facts: Facts, actors: int) -> list[str]:
         f"- `videos/<actor>/<actor>_<emotion>_<take>.mp4`: {many(facts.clips, 'clip')} of {many(actors, 'actor')}; "
         "an actor is an identity, where none is known the person whom a data set names, else a source. Actors and "
         "takes keep their numbers when the folder is published again with more clips",
-        "- `metadata.parquet`: a row per clip: `file_name`, `dh_actor`, `dh_emotion` or `dh_compound`, `dh_take`, "
-        "`dh_text` (what is said or shown, where a data set gives it) and every column of the table `clips`",
-        "- `frames/<actor>.parquet`: a row per frame of the face. `action_units` is null: action units were not "
-        "measured; `blendshapes` are what there is instead",
+        "- `metadata.parquet`: a row per clip: `file_name`, `dh_actor`, `dh_emotion` or `dh_compound`, "
+        f"`dh_label_from` (`{GIVEN}`: a data set says so, `{MEASURED}`: programs saw it in the face), `dh_take`, "
+        "`dh_text` (what is said or shown, where a data set gives it, else the caption; `dh_text_from` says which) and "
+        "every column of the table `clips`",
+        "- `frames/<actor>.parquet`: a row per frame of the face. `dh_action_units` are the FACS numbers of its action "
+        "units, `action_units` their intensities; both are null in frames in which none were measured",
         "- `sources.parquet`: where the sources come from, licence, hash, stream facts",
         "",
         '`datasets.load_dataset("FOLDER")` gives the rows of `metadata.parquet` as one split, `clips`: the column '

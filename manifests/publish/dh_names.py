@@ -9,6 +9,7 @@ from manifests.emotions import DH_FACEEMOVID
 from manifests.errors import ManifestError
 
 DATASET: Final = "dh-faceemovid"
+GIVEN, MEASURED = "given", "measured"
 _WIDTH: Final = 3  # digits, as in 001_happy_038
 
 
@@ -55,9 +56,12 @@ def file_stem(actor: str, name: str, take: str) -> str:
     return f"{actor}_{DH_FACEEMOVID.theirs(name)}_{take}"
 
 
-def emotion_of(clip: Mapping[str, Any]) -> str | None:
-    """The emotion of a clip: the given compound, else the given emotion, else None."""
-    return clip["given_compound"] or clip["given_emotion"]
+def emotion_of(clip: Mapping[str, Any]) -> tuple[str | None, str | None]:
+    """The emotion of a clip and who says so: `given`, a compound first, else `measured`, else None twice."""
+    for who, prefix in ((GIVEN, "given_"), (MEASURED, "")):
+        if label := clip[f"{prefix}compound"] or clip[f"{prefix}emotion"]:
+            return label, who
+    return None, None
 
 
 def person_of(clip: Mapping[str, Any]) -> str:
@@ -75,14 +79,14 @@ def name_clips(
     """Name clips; who had a number or a name keeps it, the data set's own names stay as they are.
 
     Args:
-        clips: rows of `clips` (identity, dataset, given columns, source, start).
+        clips: rows of `clips` (identity, dataset, given columns, emotion, compound, source, start).
         actors: person -> actor of the publication that was in the folder before.
         former: clip -> name of that publication.
     """
     left_out: dict[str, list[str]] = {}
     named: list[tuple[Mapping[str, Any], str]] = []
     for clip in clips:
-        emotion = emotion_of(clip)
+        emotion, _ = emotion_of(clip)
         if emotion is None:
             left_out.setdefault("no emotion is known", []).append(clip["id"])
         elif emotion not in DH_FACEEMOVID.classes:

@@ -23,7 +23,7 @@ class DhFolder:
     Attributes:
         root: the folder.
         clips: rows of `clips`, sorted by id, as they were in the manifest.
-        names: `id`, `file_name`, `dh_actor`, `dh_emotion`, `dh_compound`, `dh_take`, `dh_text` of the same rows.
+        names: `id` and the columns of `manifests.publish.dh.DH_COLUMNS` of the same rows.
     """
 
     root: Path

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any, Final
 import pyarrow as pa
 import pyarrow.compute as pc
 
+from manifests.publish.expressions import Seen, gather_seen, given_label, measured_label
 from manifests.publish.plan import SPLITS, Plan
 
 if TYPE_CHECKING:
@@ -14,6 +15,7 @@ if TYPE_CHECKING:
     from manifests.show import Summary
 
 UNKNOWN: Final = "not stated"
+NOT_MEASURED: Final = "not measured"
 _NOT_MEASURES: Final = ("dataset", "crop_from", "split_note", "duplicate_group", "duplicate_of")
 
 
@@ -30,6 +32,7 @@ class SplitFacts:
     persons: list[int]  # clips of each person
     lengths: list[float]  # s
     faces: list[float]  # px
+    measured: dict[str, int] = field(default_factory=dict)  # emotions as seen in the face
 
 
 @dataclass(frozen=True)
@@ -81,6 +84,7 @@ class Facts:
     stated: Stated = Stated()
     kept: int | None = None  # kept clips of the manifest, where this folder may hold fewer than the certificate counts
     columns: list[tuple[str, str, str, str]] = field(default_factory=list)
+    seen: Seen = field(default_factory=Seen)
 
     @property
     def clips(self) -> int:
@@ -128,12 +132,8 @@ def gather(manifest: "Manifest", plan: Plan, told: Told) -> Facts:
             (name, str(kind), note.get(b"unit", b"").decode(), note.get(b"description", b"").decode())
             for name, kind, note in notes
         ],
+        seen=gather_seen(clips),
     )
-
-
-def emotion_column(clips: pa.Table) -> pa.ChunkedArray:
-    """The emotion of each clip as one name: the given compound, else the given emotion, else null."""
-    return pc.coalesce(clips.column("given_compound"), clips.column("given_emotion"))
 
 
 def _split_facts(name: str, clips: pa.Table) -> SplitFacts:
@@ -146,10 +146,11 @@ def _split_facts(name: str, clips: pa.Table) -> SplitFacts:
         seconds=pc.sum(clips.column("seconds")).as_py() or 0.0,
         identities=len(persons),
         without_identity=identities.null_count,
-        emotions=_counted(emotion_column(clips)),
+        emotions=_counted(given_label(clips)),
         persons=sorted(persons),
         lengths=clips.column("seconds").to_pylist(),
         faces=pc.drop_null(clips.column("face_size")).to_pylist(),
+        measured=_counted(measured_label(clips), NOT_MEASURED),
     )
 
 
@@ -176,6 +177,6 @@ def _licences(manifest: "Manifest", clips: pa.Table) -> list[Licence]:
     return sorted(listed, key=lambda licence: (licence.name == UNKNOWN, -licence.clips, licence.name))
 
 
-def _counted(column: pa.ChunkedArray) -> dict[str, int]:
-    counts = Counter({row["values"] or UNKNOWN: row["counts"] for row in pc.value_counts(column).to_pylist()})
-    return dict(sorted(counts.items(), key=lambda item: (item[0] == UNKNOWN, item[0])))
+def _counted(column: pa.ChunkedArray, nothing: str = UNKNOWN) -> dict[str, int]:
+    counts = Counter({row["values"] or nothing: row["counts"] for row in pc.value_counts(column).to_pylist()})
+    return dict(sorted(counts.items(), key=lambda item: (item[0] == nothing, item[0])))

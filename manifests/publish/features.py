@@ -9,16 +9,21 @@ from typing import Any, Final
 
 import pyarrow as pa
 
+from manifests.publish.orders import orders_of
+
 MEDIA: Final = {"video": "Video", "audio": "Audio"}  # columns that hold a file: its name and its bytes
 FILE: Final = pa.struct([pa.field("bytes", pa.binary()), pa.field("path", pa.string())])
 _NAMES: Final = {pa.float32(): "float32", pa.float64(): "float64"}  # Arrow says float and double
 
 
 def plain_schema(fields: pa.Schema) -> pa.Schema:
-    """Return a schema whose Parquet file `datasets` loads with the right features: types alone, all nullable."""
+    """Return a schema whose Parquet file `datasets` loads with the right features: types alone, all nullable.
+
+    What the values of its lists stand for goes along, see `manifests.publish.orders`.
+    """
     schema = pa.schema([pa.field(field.name, field.type) for field in fields])
     described = {"info": {"features": {field.name: _feature(field) for field in schema}}}
-    return schema.with_metadata({"huggingface": json.dumps(described)})
+    return schema.with_metadata({"huggingface": json.dumps(described), **orders_of(schema.names)})
 
 
 def yaml_features(fields: pa.Schema) -> list[dict[str, Any]]:

@@ -3,11 +3,14 @@
 from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any
 
+from manifests.action_units import NUMBERS, PRESENT, STEPS
+from manifests.emotions import EMOTIONS
 from manifests.publish.facts import Facts
 from manifests.publish.features import yaml_features
-from manifests.publish.frames import ABOUT, BLENDSHAPES
+from manifests.publish.frames import ABOUT
 from manifests.publish.hub import CONFIGS, Written
 from manifests.publish.markdown import many
+from manifests.publish.orders import BLENDSHAPES, KEY
 from manifests.publish.shards import contents
 
 if TYPE_CHECKING:
@@ -92,5 +95,13 @@ def frames_words() -> list[str]:
         "the clip), landmarks are x, y, z in 1/16384 of its long side: a clip exported with a crop or another frame "
         "rate shows the same face at another place and time step. `blendshapes` are 52 weights in 1/65535, null where "
         "their model was missing, in this order: " + ", ".join(BLENDSHAPES) + ".",
+        "",
+        f"`action_units` are {len(NUMBERS)} intensities from 0 to 5, stored in 1/{STEPS}: a value of {PRESENT} or more "
+        "is at least a trace. They are of these FACS numbers, in this order: "
+        + ", ".join(map(str, NUMBERS))
+        + f". `emotions` are {len(EMOTIONS)} probabilities in 1/65535, in this order: {', '.join(EMOTIONS)}. Both are "
+        "null where they were not measured. The columns `action_units`, `action_unit_frames`, `emotions` and, for one "
+        "member after the other, `member_probabilities` of a clip have the same orders. Every Parquet file that has "
+        f"such a column says its order as JSON in its metadata, under the key `{KEY}`.",
         "",
     ]

@@ -20,7 +20,7 @@ if TYPE_CHECKING:
 
 FORMS: Final = ("hub", "dh-faceemovid-150")
 SHARD_BYTES: Final = 100_000_000  # a reader that streams may hold a whole file: Arrow reads ahead
-_VERSION: Final = 2  # of what is written; a change publishes again
+_VERSION: Final = 3  # of what is written; a change publishes again
 _LONGEST: Final = 200  # characters of a licence or a name that go into the card's head
 _SHOWN: Final = 40  # characters of what was published before
 _MOST_FILES, _MOST_IN_FOLDER = 100_000, 10_000  # the Hub's advice
@@ -200,7 +200,10 @@ def _replaced(record: dict[str, Any] | None, manifest: "Manifest") -> list[str]:
 
 def _key(manifest: "Manifest", form: str, limit: int, found: certified.Stored, stated: Stated) -> str:
     """Changes when anything that is published may change."""
-    content = {name: manifest.content[name] for name in ("schema_version", "tables", "frames", "stages", "recipe")}
+    from manifests.schema import FRAME_TABLES
+
+    decisive_keys = ("schema_version", "tables", *FRAME_TABLES, "stages", "recipe")
+    content = {name: manifest.content[name] for name in decisive_keys}
     decisive = [_VERSION, form, limit, found.content, found.wanted, VERSION, asdict(stated), content]
     return hashlib.sha256(json.dumps(decisive, sort_keys=True).encode()).hexdigest()
 

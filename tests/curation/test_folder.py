@@ -95,6 +95,9 @@ def test_a_manifest_does_not_eat_what_it_or_a_neighbour_made(tmp_path: Path) -> 
         (folder / "heads").mkdir(parents=True)
         (folder / "clips").mkdir()
         (folder / "clips" / "c.mp4").write_bytes(b"y")
+        for own in ("frames/s.parquet", "expressions/s.parquet", "pages/c.html", "parts/shots/commit.json"):
+            (folder / own).parent.mkdir(parents=True)
+            (folder / own).write_bytes(b"z")
         (folder / "manifest.json").write_text("{}")
         (folder / "clips.parquet").write_bytes(b"z")
     assert [item.name for item in list_inputs([tmp_path], tmp_path)] == ["raw.mp4"]

@@ -24,21 +24,32 @@ def changed(tmp_path: Path, **sections: str) -> set[str]:
 
 
 def test_new_thresholds_touch_selection_and_export_only(tmp_path: Path) -> None:
-    assert changed(tmp_path, select="{seconds: {min: 3}}") == {"select", "export"}
+    assert changed(tmp_path, select="{seconds: {min: 3}}") == {"select", "export", "captions"}
 
 
 def test_an_export_setting_touches_the_export_only_apart_from_the_recipe_hash(tmp_path: Path) -> None:
-    assert changed(tmp_path, export="{crf: 30}") == {"select", "export"}
+    assert changed(tmp_path, export="{crf: 30}") == {"select", "export", "captions"}
 
 
 def test_a_pause_setting_needs_no_picture(tmp_path: Path) -> None:
     # `speaking` hears the sound again, beside the landmarks that are stored
-    assert changed(tmp_path, stages="{clips: {pause_seconds: 0.5}}") == {"clips", "speaking", "select", "export"}
+    assert changed(tmp_path, stages="{clips: {pause_seconds: 0.5}}") == {
+        "clips",
+        "speaking",
+        "expressions",
+        "select",
+        "export",
+        "captions",
+    }
 
 
 @pytest.mark.parametrize("section", ["identities: {threshold: 0.4}", "duplicates: {keep: all}", "splits: {seed: 7}"])
 def test_a_setting_over_the_whole_manifest_touches_no_source(tmp_path: Path, section: str) -> None:
-    assert changed(tmp_path, stages=f"{{{section}}}") == {"select", "export"}  # the recipe's hash stands in each row
+    assert changed(tmp_path, stages=f"{{{section}}}") == {
+        "select",
+        "export",
+        "captions",
+    }  # the recipe's hash stands in each row
 
 
 def test_another_shot_threshold_touches_what_reads_shots_but_not_speech(tmp_path: Path) -> None:
@@ -48,10 +59,13 @@ def test_another_shot_threshold_touches_what_reads_shots_but_not_speech(tmp_path
         "quality",
         "embeddings",
         "mouths",
+        "emotions",
         "clips",
         "speaking",
+        "expressions",
         "select",
         "export",
+        "captions",
     }
 
 

@@ -298,7 +298,7 @@ def test_replayed_faces_give_the_same_rows(tmp_path: Path) -> None:
     before = dataclasses.replace(
         whole,
         pixel=tuple(stage for stage in whole.pixel if stage.name not in mine),
-        table=tuple(stage for stage in whole.table if stage.name not in mine),
+        table=tuple(stage for stage in whole.table if stage.name in ("labels", "speech", "sound", "clips")),
     )
     found = []
     for number, pipelines in enumerate(((whole,), (before, whole))):

@@ -61,6 +61,17 @@ def frames_table(source: str, track: str, count: int) -> pa.Table:
     return table_from_columns("frames", columns)
 
 
+def expressions_table(source: str, track: str, count: int) -> pa.Table:
+    """What the face of a track says in `count` frames from frame 0, with emotions in every second one."""
+    at = np.arange(count)
+    columns: dict[str, Any] = {"source": [source] * count, "track": [track] * count, "frame": at, "pts": at}
+    units = (at[:, None] * 7 + np.arange(22) * 11) % 256
+    columns["action_units"] = list_column(units, np.ones(count, bool), pa.uint8())
+    shares = np.tile(np.array([65535 - 7 * 900, *[900] * 7]), (count, 1))
+    columns["emotions"] = list_column(shares, at % 2 == 0, pa.uint16())
+    return table_from_columns("expressions", columns)
+
+
 def commit_source(store: Store, name: str, seed: int = 0, body: str = "") -> Head:
     """Commit a source with two clips: 100 frames, kept, and 10 frames, dropped for its length; write its head."""
     source = make_id("source", name)
@@ -82,7 +93,8 @@ def commit_source(store: Store, name: str, seed: int = 0, body: str = "") -> Hea
     store.commit(source, "faces", KEY, tables, [outcome(Kept(), "faces", source)])
     rows = [clip_row(source, shot, track, 0, 100), clip_row(source, shot, track, 100, 110)]
     candidates = table_from_rows("clips", rows)
-    store.commit(source, "clips", KEY, {"clips": candidates}, [outcome(Kept(), "clips", source)])
+    tables = {"clips": candidates, "expressions": expressions_table(source, track, 120)}
+    store.commit(source, "clips", KEY, tables, [outcome(Kept(), "clips", source)])
     chosen = select(candidates, thresholds())
     outcomes = [
         outcome(Kept() if row["status"] == "kept" else Dropped(tuple(row["reasons"])), "select", source, row["id"])

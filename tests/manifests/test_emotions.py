@@ -1,7 +1,10 @@
 """Every label set reaches the taxonomy and comes back; what it does not know is refused by name."""
 
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
+from manifests import action_units
 from manifests.emotions import (
     AFFECTNET8,
     BASIC,
@@ -9,15 +12,21 @@ from manifests.emotions import (
     CREMA_D,
     DEEPFACE,
     DH_FACEEMOVID,
+    EMOTIEFFLIB7,
+    EMOTIEFFLIB8,
     EMOTIONS,
     FER2013,
     LABEL_SETS,
     LIBREFACE,
     MEAD,
+    MOEE,
     NAMES,
+    OTHER_COMPOUND,
     RAVDESS,
     LabelSet,
     columns,
+    compound_of,
+    label_set,
     parts,
 )
 from manifests.errors import ManifestError
@@ -72,11 +81,43 @@ def test_an_unknown_label_is_refused_with_the_set_and_the_nearest_label(labels: 
         (DEEPFACE, "angry disgusted fear happy sad surprised neutral"),
         (AFFECTNET8, "neutral happy sad surprised fear disgusted angry contempt"),
         (LIBREFACE, "neutral happy sad surprised fear disgusted angry contempt"),
+        (EMOTIEFFLIB8, "angry contempt disgusted fear happy neutral sad surprised"),
+        (EMOTIEFFLIB7, "angry disgusted fear happy neutral sad surprised"),
+        (MOEE, "angry disgusted fear happy sad surprised neutral contempt"),
     ],
     ids=lambda value: getattr(value, "name", ""),
 )
 def test_class_numbers_are_those_of_the_networks(labels: LabelSet, order: str) -> None:
     assert " ".join(labels.classes) == order
+
+
+def test_a_label_set_is_found_by_its_name_and_a_wrong_one_is_refused_with_the_nearest() -> None:
+    assert [label_set(labels.name) for labels in LABEL_SETS] == list(LABEL_SETS)
+    assert len({labels.name for labels in LABEL_SETS}) == len(LABEL_SETS)
+    for name in ("FER2013", "DeepFace", "EmotiEffLib-8", "EmotiEffLib-7", "LibreFace", "MoEE"):
+        assert label_set(name).name == name  # the names that members of the panel give
+    with pytest.raises(ManifestError, match="no label set 'EmotiEffLib-9': did you mean EmotiEffLib-"):
+        label_set("EmotiEffLib-9")
+    with pytest.raises(ManifestError, match=r"known: AffectNet-8, CREMA-D") as error:
+        label_set("?\n?")
+    assert "\n" not in str(error.value)
+
+
+@given(st.sampled_from(NAMES), st.sampled_from(NAMES))
+def test_two_emotions_make_one_of_the_four_compounds_in_either_order_or_none(first: str, second: str) -> None:
+    found = compound_of(first, second)
+    assert found == compound_of(second, first)
+    if found is None:
+        assert {first, second} not in [set(both) for both in COMPOUNDS.values()]
+    else:
+        assert set(parts(found)) == {first, second} and first != second
+
+
+def test_every_compound_is_that_of_its_parts_and_the_other_is_no_name_of_the_taxonomy() -> None:
+    assert {compound_of(*both) for both in COMPOUNDS.values()} == set(COMPOUNDS)
+    assert OTHER_COMPOUND == "other-compound" and OTHER_COMPOUND not in NAMES
+    with pytest.raises(ManifestError, match="did you mean happy"):
+        compound_of("hapy", "sad")
 
 
 def test_the_folders_of_mead_are_the_eight_emotions() -> None:
@@ -107,6 +148,12 @@ def test_parts_of_a_name() -> None:
     assert parts("sadly-surprised") == ("sad", "surprised") and parts("contempt") == ("contempt",)
     with pytest.raises(ManifestError, match="did you mean sadly-fear"):
         parts("sadly-feared")
+
+
+def test_action_units_are_stored_as_they_are_told() -> None:
+    told = pytest.importorskip("perception.action_units")
+    assert action_units.NUMBERS == told.NUMBERS and action_units.COUNT == told.COUNT == 22
+    assert action_units.STEPS == told.STEPS and told.stored(told.PRESENT) == action_units.PRESENT
 
 
 def test_the_sample_renders_what_the_taxonomy_names() -> None:

@@ -1,6 +1,7 @@
 """A manifest is read with pandas, DuckDB and the command line, and says the same everywhere."""
 
 import json
+import shutil
 import subprocess
 import sys
 from pathlib import Path
@@ -38,8 +39,15 @@ def test_clips_are_the_kept_ones_and_all_clips_every_candidate(folder: Path) -> 
     source = make_id("source", "video 0.mp4")
     assert len(manifest.frames()) == 480 and len(manifest.frames(source)) == 120
     assert manifest.frames(make_id("source", "broken.mp4")).empty and manifest.recipe == RECIPE
-    with pytest.raises(ManifestError, match="has no source"):
-        manifest.frames("s_nowhere")
+    assert len(manifest.expressions()) == 480 and len(manifest.expressions(source)) == 120
+    assert manifest.expressions(make_id("source", "broken.mp4")).empty
+    assert manifest.expressions_table(source, ["emotions"]).column("emotions").null_count == 60
+    for read in (manifest.frames, manifest.expressions):
+        with pytest.raises(ManifestError, match="has no source"):
+            read("s_nowhere")
+    for table in ("frames", "expressions"):
+        with pytest.raises(ManifestError, match=rf"its rows lie per source: use {table}\(source\)"):
+            manifest.table(table)
     with pytest.raises(ManifestError, match="did you mean clips"):
         manifest.table("clip")
 
@@ -104,6 +112,18 @@ def test_show_prints_the_funnel_and_the_failures(folder: Path) -> None:
     assert json.loads(run("show", folder, "--json"))["inputs"] == {"total": 6, "kept": 4, "dropped": 1, "failed": 1}
 
 
+def test_show_counts_the_emotions_of_the_kept_clips(folder: Path) -> None:
+    assert manifests.open(folder).summary().emotions == {} and "emotions seen" not in run("show", folder)
+    status = manifests.open(folder).table("clips")["status"].to_pylist()
+    kept = [row for row, word in enumerate(status) if word == "kept"]
+    rewrite(folder, "clips", put("emotion", "happy", kept[0]))
+    rewrite(folder, "clips", put("emotion", "sad", kept[1]))
+    rewrite(folder, "clips", put("compound", "sadly-fear", kept[1]))
+    rewrite(folder, "clips", put("emotion", "angry", status.index("dropped")))
+    assert "emotions seen in kept clips: happy 1, sadly-fear 1, none measured 2" in run("show", folder)
+    assert json.loads(run("show", folder, "--json"))["emotions"] == {"happy": 1, "sadly-fear": 1}
+
+
 def test_hostile_names_are_stored_shown_and_validated(tmp_path: Path) -> None:
     store = make_manifest(tmp_path, sources=0)
     for name in HOSTILE:
@@ -122,7 +142,7 @@ def test_hostile_names_are_stored_shown_and_validated(tmp_path: Path) -> None:
 
 def test_validate_lists_each_check_and_ends_with_1_on_problems(folder: Path) -> None:
     text = run("validate", folder)
-    assert "the manifest is sound" in text and text.count(" ok ") == 9
+    assert "the manifest is sound" in text and text.count(" ok ") == 10
     assert json.loads(run("validate", folder, "--json"))["sound"] is True
     rewrite(folder, "shots", put("end_pts", 201))
     result = CliRunner().invoke(app, ["validate", str(folder)])
@@ -159,6 +179,31 @@ def test_diff_names_what_was_added_removed_and_changed(folder: Path, tmp_path: P
     assert diff(manifests.open(again), manifests.open(again)).same  # NaN is the same as NaN
     assert json.loads(run("diff", folder, folder, "--json"))["same"] is True
     assert "the same in every column" in run("diff", folder, folder)
+
+
+def test_diff_compares_lists_item_by_item(folder: Path, tmp_path: Path) -> None:
+    lists = {"emotions": [0.5, None], "action_units": [1.0, float("nan")], "ambiguous": [], "members": ["a", "b"]}
+    for name, value in lists.items():
+        for row in (0, 2, 3):
+            rewrite(folder, "clips", put(name, value, row))
+    other = Path(shutil.copytree(folder, tmp_path / "other"))
+    assert diff(manifests.open(folder), manifests.open(other)).columns == {}  # a NaN is the same as a NaN
+    rewrite(other, "clips", put("emotions", [None, 0.5], 2))
+    rewrite(other, "clips", put("action_units", [1.0], 2))
+    rewrite(other, "clips", put("ambiguous", None, 3))
+    rewrite(other, "clips", put("members", ["a,b"], 0))
+    rewrite(other, "clips", put("members", ["ab", ""], 2))
+    rewrite(other, "clips", put("emotions", [], 1))
+    found = diff(manifests.open(folder), manifests.open(other))
+    assert found.columns == {"emotions": 2, "action_units": 1, "ambiguous": 1, "members": 2}
+    ids = manifests.open(folder).table("clips")["id"].to_pylist()
+    assert found.changed == {
+        ids[0]: ["members"],
+        ids[1]: ["emotions"],
+        ids[2]: ["emotions", "members", "action_units"],
+        ids[3]: ["ambiguous"],
+    }
+    assert found.tables["expressions"] == (480, 480)
 
 
 @pytest.mark.parametrize(

@@ -23,7 +23,7 @@ from manifests.schema import (
     table_from_rows,
 )
 from manifests.text import printable
-from tests.manifests.material import clip_row, frames_table
+from tests.manifests.material import clip_row, expressions_table, frames_table
 
 _PARTS = st.lists(st.one_of(st.text(st.characters(codec=None)), st.integers()), min_size=1, max_size=5)
 
@@ -47,6 +47,8 @@ def test_a_table_comes_back_from_parquet_with_its_types_and_notes(table: str, tm
         data = table_from_rows("clips", [clip_row("s_" + "0" * 16, "h", "t", 0, 5, face_share=None)])
     if table == "frames":
         data = frames_table("s_" + "0" * 16, "t", 5)
+    if table == "expressions":
+        data = expressions_table("s_" + "0" * 16, "t", 5)
     with (tmp_path / "t.parquet").open("wb") as file:
         assert write_table(table, [data], file) == data.num_rows
     back = read_table(table, tmp_path / "t.parquet")

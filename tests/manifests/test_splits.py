@@ -86,6 +86,35 @@ def test_strata_are_as_frequent_in_each_split() -> None:
         assert own.count("validation") / len(own) == pytest.approx(0.1, abs=0.012)
 
 
+def test_what_is_measured_is_a_stratum_where_nothing_is_given() -> None:
+    rng = np.random.default_rng(2)
+    rows = []
+    for n in range(3000):
+        given, seen = rng.choice(["happy", None], p=[0.3, 0.7]), rng.choice(["happy", "sad"])
+        both = "happily-surprised" if rng.random() < 0.2 else None
+        rows.append(clip(n, n // 6, given_emotion=given, emotion=seen, compound=both))
+    placed = by_clip(split(table(rows)))
+    kinds: dict[str, list[str | None]] = {}
+    for row in rows:
+        label = row["given_emotion"] or row["compound"] or row["emotion"]
+        kinds.setdefault(label, []).append(placed[row["id"]])
+    assert set(kinds) == {"happy", "sad", "happily-surprised"}
+    for own in kinds.values():
+        assert own.count("test") / len(own) == pytest.approx(0.1, abs=0.012)
+        assert own.count("validation") / len(own) == pytest.approx(0.1, abs=0.012)
+
+
+def test_labels_that_are_measured_later_move_no_one() -> None:
+    rows = [clip(n, n // 4) for n in range(200)]
+    before = split(table(rows))
+    names = ("happy", "sad", "angry")
+    later = [{**row, "emotion": names[n % 3]} for n, row in enumerate(rows)]
+    more = [clip(f"new {n}", n % 50, emotion=names[n % 2]) for n in range(60)]
+    after = by_clip(split(table(later + more), previous=before.units))
+    assert by_clip(before).items() <= after.items() and set(after.values()) == set(SPLITS)
+    assert by_clip(split(table(later))) != by_clip(before)  # without the former decision, labels would matter
+
+
 def test_another_seed_is_another_split_and_the_same_seed_the_same() -> None:
     rows = [clip(n, n // 3) for n in range(300)]
     assert by_clip(split(table(rows), seed=1)) == by_clip(split(table(rows), seed=1))

@@ -7,6 +7,7 @@ import signal
 import subprocess
 import sys
 import time
+from dataclasses import replace
 from pathlib import Path
 
 import pyarrow as pa
@@ -17,7 +18,7 @@ from manifests.errors import ManifestError
 from manifests.files import exclusive, file_hash
 from manifests.outcomes import Dropped, Kept
 from manifests.parquet import SortedRows, write_table
-from manifests.schema import SNAPSHOT_TABLES, empty, make_id, table_from_rows
+from manifests.schema import FRAME_TABLES, SNAPSHOT_TABLES, empty, make_id, table_from_rows
 from manifests.store import Head, Store
 from manifests.validate import validate
 from tests.manifests.material import KEY, RECIPE, commit_source, make_manifest, outcome, source_row, span
@@ -74,7 +75,7 @@ def test_a_writer_killed_at_any_moment_leaves_only_whole_commits(tmp_path: Path)
     assert set(manifests.open(tmp_path).sources["frames"]) == {7}
     Store(tmp_path).collect_garbage()
     assert [path for path in tmp_path.rglob("*") if ".tmp-" in path.name] == []
-    assert len(list(tmp_path.glob("parts/*/??/*/*/*.parquet"))) == 3 * 2 * 3
+    assert len(list(tmp_path.glob("parts/*/??/*/*/*.parquet"))) == 3 * 2 * 4
     _verify_every_commit(Store(tmp_path))
     assert snapshots > 0
 
@@ -163,8 +164,8 @@ def test_the_order_of_the_work_does_not_change_a_byte(tmp_path: Path) -> None:
     for seed in (1, 2):
         make_manifest(tmp_path / str(seed), sources=6, seed=seed)
     files = [*(f"{table}.parquet" for table in SNAPSHOT_TABLES), "manifest.json"]
-    files += [f"frames/{path.name}" for path in (tmp_path / "1" / "frames").iterdir()]
-    assert len(files) == len(SNAPSHOT_TABLES) + 1 + 6
+    files += [f"{name}/{path.name}" for name in FRAME_TABLES for path in (tmp_path / "1" / name).iterdir()]
+    assert len(files) == len(SNAPSHOT_TABLES) + 1 + 6 * 2
     for name in files:
         assert (tmp_path / "1" / name).read_bytes() == (tmp_path / "2" / name).read_bytes(), name
 
@@ -200,7 +201,7 @@ def test_a_source_that_is_gone_leaves_the_snapshot_and_the_disk(tmp_path: Path) 
     store.remove_head(gone)
     store.snapshot(RECIPE)
     assert gone not in set(manifests.open(tmp_path).sources["id"])
-    assert not (tmp_path / "frames" / f"{gone}.parquet").exists()
+    assert not any((tmp_path / table / f"{gone}.parquet").exists() for table in FRAME_TABLES)
     store.collect_garbage()
     assert not [path for path in tmp_path.rglob("*") if gone in path.name]
     assert len(list((tmp_path / "clips").iterdir())) == 3
@@ -211,6 +212,7 @@ def test_garbage_is_only_what_this_project_made(tmp_path: Path) -> None:
     store = make_manifest(tmp_path)
     strangers = ["clips/holiday.mp4", "clips/c_short.mp4", "notes.txt", "clips/c_0123456789abcdef"]
     ours = ["clips/c_0123456789abcdef.mp4", "clips/.c_0123456789abcdef.mp4.tmp", "heads/.tmp-1-x", ".tmp-2-y"]
+    ours += [f"{table}/.tmp-3-z" for table in FRAME_TABLES]
     for name in strangers + ours:
         (tmp_path / name).write_text("x")
     assert store.collect_garbage() == len(ours)
@@ -225,18 +227,45 @@ def test_the_last_stage_that_wrote_a_table_gives_it(tmp_path: Path) -> None:
     assert sorted(clips["status"]) == ["dropped", "kept"] and clips["file"].notna().sum() == 1
 
 
+def test_a_source_whose_expressions_are_gone_keeps_its_frames(tmp_path: Path) -> None:
+    store = make_manifest(tmp_path, sources=2)
+    source = make_id("source", "video 0.mp4")
+    head = store.head(source)
+    assert head is not None
+    store.write_head(replace(head, keys={name: key for name, key in head.keys.items() if name != "clips"}))
+    assert store.snapshot(RECIPE) is True
+    assert [path.stem for path in (tmp_path / "expressions").iterdir()] == [make_id("source", "video 1.mp4")]
+    opened = manifests.open(tmp_path)
+    assert len(opened.frames(source)) == 120 and opened.expressions(source).empty
+    assert not [problem for problem in validate(tmp_path) if problem.check in ("frames", "expressions")]
+    store.write_head(head)
+    assert store.snapshot(RECIPE) is True and validate(tmp_path) == []
+
+
+def test_a_lost_file_of_expressions_is_put_back_by_the_next_snapshot(tmp_path: Path) -> None:
+    store = make_manifest(tmp_path, sources=2)
+    lost, damaged = sorted((tmp_path / "expressions").iterdir())
+    before = damaged.read_bytes()
+    lost.unlink()
+    damaged.unlink()  # a link to the part, which stays whole
+    damaged.write_bytes(before[:-1])
+    assert store.snapshot(RECIPE) is True and validate(tmp_path) == []
+    assert damaged.read_bytes() == before and store.snapshot(RECIPE) is False
+
+
+@pytest.mark.parametrize("table", FRAME_TABLES)
 def test_frames_are_links_to_the_parts_and_copies_where_links_fail(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    table: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     make_manifest(tmp_path / "links", 1)
-    assert next((tmp_path / "links" / "frames").iterdir()).stat().st_nlink == 2
+    assert next((tmp_path / "links" / table).iterdir()).stat().st_nlink == 2
 
     def refuse(self: Path, target: Path) -> None:
         raise OSError(errno.EPERM, "no links here")
 
     monkeypatch.setattr(Path, "hardlink_to", refuse)
     store = make_manifest(tmp_path / "copies", 1)
-    copy = next((tmp_path / "copies" / "frames").iterdir())
+    copy = next((tmp_path / "copies" / table).iterdir())
     assert copy.stat().st_nlink == 1 and validate(tmp_path / "copies") == []
     made = copy.stat().st_ino
     commit_source(store, "another.mp4")

@@ -12,7 +12,7 @@ from manifests.errors import ManifestError
 from manifests.files import file_hash
 from manifests.manifest import MANIFEST
 from manifests.parquet import read_table, write_table
-from manifests.schema import conform, make_id
+from manifests.schema import FRAME_TABLES, conform, make_id
 from manifests.validate import CHECKS, validate
 
 
@@ -22,7 +22,7 @@ def _problems(folder: Path, **options: Any) -> set[tuple[str, str]]:
 
 def rewrite(folder: Path, table: str, change: Callable[[pa.Table], pa.Table], source: str | None = None) -> None:
     """Change a table of a manifest and enter the new file in manifest.json, as if it had been written so."""
-    path = folder / f"{table}.parquet" if source is None else folder / "frames" / f"{source}.parquet"
+    path = folder / f"{table}.parquet" if source is None else folder / table / f"{source}.parquet"
     data = change(read_table(table, path))
     path.unlink()
     with path.open("wb") as file:
@@ -30,7 +30,7 @@ def rewrite(folder: Path, table: str, change: Callable[[pa.Table], pa.Table], so
     content = json.loads((folder / MANIFEST).read_text())
     made = file_hash(path)
     entry = {"sha256": made.sha256, "bytes": made.bytes, "rows": data.num_rows}
-    content["tables" if source is None else "frames"][source or table] = entry
+    content["tables" if source is None else table][source or table] = entry
     (folder / MANIFEST).write_text(json.dumps(content))
 
 
@@ -110,14 +110,14 @@ DAMAGE = [
     ("outcomes", lambda t: pa.concat_tables([t.slice(0, 1), t]), "counts", "it has two outcomes at one stage"),
     ("outcomes", _end("source"), "counts", "it has an outcome at faces but did not leave shots"),
     ("outcomes", _end("clip"), "counts", "its status is not that of its last outcome"),
-    ("clips", put("schema_version", 99), "tables", "its schema_version is not 2"),
+    ("clips", put("schema_version", 99), "tables", "its schema_version is not 3"),
 ]
 
 
 def test_a_sound_manifest_has_no_problem(folder: Path) -> None:
     assert validate(folder) == [] and validate(folder, quick=True) == []
-    wanted = ["tables", "ids", "references", "spans", "frames", "files", "counts", "whole", "provenance"]
-    assert list(CHECKS) == wanted
+    wanted = ["tables", "ids", "references", "spans", "frames", "expressions", "files", "counts", "whole"]
+    assert list(CHECKS) == [*wanted, "provenance"]
 
 
 @pytest.mark.parametrize(
@@ -171,9 +171,9 @@ def test_a_flipped_byte_is_found_unless_asked_to_be_quick(folder: Path) -> None:
     assert _problems(folder, quick=True) == set()
 
 
-@pytest.mark.parametrize("kind", ["tables", "frames"])
+@pytest.mark.parametrize("kind", ["tables", "frames", "expressions"])
 def test_a_flipped_byte_of_a_table_is_found(folder: Path, kind: str) -> None:
-    path = folder / "shots.parquet" if kind == "tables" else next((folder / "frames").iterdir())
+    path = folder / "shots.parquet" if kind == "tables" else next((folder / kind).iterdir())
     content = bytearray(path.read_bytes())
     content[5] ^= 1  # in the first page, where its size and rows stay what they were
     path.write_bytes(content)
@@ -182,7 +182,8 @@ def test_a_flipped_byte_of_a_table_is_found(folder: Path, kind: str) -> None:
 
 def test_files_nobody_names_and_links_are_found(folder: Path, tmp_path_factory: pytest.TempPathFactory) -> None:
     (folder / "clips" / "stray\nfile.mp4").write_text("x")
-    (folder / "frames" / "stray.parquet").write_text("x")
+    for table in FRAME_TABLES:
+        (folder / table / "stray.parquet").write_text("x")
     outside = tmp_path_factory.mktemp("outside") / "film.mp4"
     linked = next(path for path in (folder / "clips").iterdir() if path.name.startswith("c_"))
     outside.write_bytes(linked.read_bytes())
@@ -190,9 +191,10 @@ def test_files_nobody_names_and_links_are_found(folder: Path, tmp_path_factory: 
     linked.symlink_to(outside)
     found = {(p.check, p.where, p.sentence) for p in validate(folder)}
     assert ("files", "clips/stray\\x0afile.mp4", "no kept clip names this file") in found
-    assert ("frames", "frames/stray.parquet", "manifest.json does not name this file") in found
+    for table in FRAME_TABLES:
+        assert (table, f"{table}/stray.parquet", "manifest.json does not name this file") in found
     assert ("files", f"clips {linked.stem}", "its file is a link or lies behind one") in found
-    assert len(found) == 3
+    assert len(found) == 4
 
 
 @pytest.mark.parametrize(
@@ -212,15 +214,16 @@ def test_damaged_frames_are_found(folder: Path, change: Callable[[pa.Table], pa.
     assert ("frames", sentence) in _problems(folder)
 
 
-def test_missing_and_unreadable_frames_are_found(folder: Path) -> None:
-    first, second, *_ = sorted((folder / "frames").iterdir())
+@pytest.mark.parametrize("table", FRAME_TABLES)
+def test_missing_and_unreadable_frames_are_found(folder: Path, table: str) -> None:
+    first, second, *_ = sorted((folder / table).iterdir())
     first.unlink()
     content = second.read_bytes()
     second.unlink()
     second.write_bytes(content[:-20])
-    sentences = {p.where: p.sentence for p in validate(folder) if p.where.startswith("frames/")}
-    assert sentences[f"frames/{first.name}"] == "the file is missing"
-    assert "cannot be read" in sentences[f"frames/{second.name}"]
+    sentences = {p.where: p.sentence for p in validate(folder) if p.where.startswith(f"{table}/")}
+    assert sentences[f"{table}/{first.name}"] == "the file is missing"
+    assert "cannot be read" in sentences[f"{table}/{second.name}"]
 
 
 def test_a_thousand_equal_problems_are_ten_names_and_a_number(folder: Path) -> None:
@@ -237,9 +240,9 @@ def test_what_is_no_manifest_is_one_sentence(tmp_path: Path) -> None:
     with pytest.raises(ManifestError, match="is damaged"):
         validate(tmp_path)
     (tmp_path / MANIFEST).write_text('{"schema_version": 99}')
-    with pytest.raises(ManifestError, match="has version 99, this program reads 2"):
+    with pytest.raises(ManifestError, match="has version 99, this program reads 3"):
         validate(tmp_path)
-    (tmp_path / MANIFEST).write_text('{"schema_version": 2}')
+    (tmp_path / MANIFEST).write_text('{"schema_version": 3}')
     with pytest.raises(ManifestError, match="is damaged"):
         validate(tmp_path)
     with pytest.raises(ManifestError, match="There is no manifest in"):

@@ -8,7 +8,7 @@ from manifests.files import exclusive
 from manifests.outcomes import Kept
 from manifests.schema import make_id, table_from_rows
 from manifests.store import Head, Store
-from tests.manifests.material import KEY, RECIPE, frames_table, outcome, source_row, span
+from tests.manifests.material import KEY, RECIPE, expressions_table, frames_table, outcome, source_row, span
 
 
 def write_generation(store: Store, generation: int) -> None:
@@ -21,6 +21,7 @@ def write_generation(store: Store, generation: int) -> None:
                 "sources": table_from_rows("sources", [source_row(source, f"generation {generation}", generation)]),
                 "shots": table_from_rows("shots", [row]),
                 "frames": frames_table(source, f"t{generation}", 50),
+                "expressions": expressions_table(source, f"t{generation}", 50),
             }
             store.commit(source, stage, KEY, tables, [outcome(Kept(), stage, source, attempts=generation)])
         keys = {"shots": KEY, "faces": KEY}

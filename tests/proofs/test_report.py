@@ -97,7 +97,7 @@ def test_the_report_of_the_real_clips_in_a_browser(
     if folder := os.environ.get("MOEE_SCREENSHOTS"):
         page.screenshot(path=Path(folder) / f"report_{theme}_{width}.png", full_page=True)
     assert seen.quiet(), vars(seen)
-    assert len(widths) == page.locator(".gallery li").count() > 12 and all(value > 0 for value in widths)
+    assert len(widths) == page.locator(".gallery li, .doubts > li").count() > 12 and all(value > 0 for value in widths)
     assert page.locator(".nothing").count() == 0
     assert overflow == 0 and page.evaluate(WIDE) == []
     assert _is_dark(page) == (theme == "dark")
@@ -139,7 +139,16 @@ def test_a_reader_that_hears_finds_landmarks_headings_and_tables(browser: Any, r
     for role in ("banner", "navigation", "main", "contentinfo"):
         assert page.get_by_role(role).count() == 1, role
     assert page.get_by_role("heading", level=1).count() == 1
-    names = ["From input to kept", "What was measured", "Who speaks", "Clips", "Identities", "Duplicates", "Splits"]
+    names = [
+        "From input to kept",
+        "What was measured",
+        "Who speaks",
+        "What the faces say",
+        "Clips",
+        "Identities",
+        "Duplicates",
+        "Splits",
+    ]
     for name in (*names, "Failures", "Inputs", "Costs", "Make it again"):
         assert page.get_by_role("region", name=name, exact=True).count() >= 1, name
     assert page.get_by_role("img", name=re.compile("^Histogram of face size: .* median")).count() == 1

@@ -12,6 +12,7 @@ from manifests.parquet import write_table
 from manifests.recipe import load_recipe
 from manifests.schema import SCHEMA_VERSION, SNAPSHOT_TABLES, empty, schema, table_from_columns, table_from_rows
 from manifests.select import select
+from tests.curation.report.faces import expressions_over
 from tests.curation.report.whole import found_over, hostile_certificate, hostile_clip, hostile_tables
 
 PER_SOURCE = 50  # clips of one source
@@ -39,7 +40,7 @@ def put_together(root: Path, tables: dict[str, pa.Table], recipe: dict[str, Any]
         digest = hashlib.sha256(content).hexdigest()
         entries[name] = {"sha256": digest, "bytes": len(content), "rows": table.num_rows}
     manifest = {"schema_version": SCHEMA_VERSION, "state": "0" * 64, "stages": stages, "recipe": recipe}
-    (root / "manifest.json").write_text(json.dumps(manifest | {"tables": entries, "frames": {}}))
+    (root / "manifest.json").write_text(json.dumps(manifest | {"tables": entries, "frames": {}, "expressions": {}}))
     return root
 
 
@@ -52,6 +53,7 @@ def large(root: Path, clips: int) -> Path:
     of_source = np.arange(clips) // PER_SOURCE
     table = select(_clips(clips, source_ids[of_source], random), recipe.select)
     tables = {"sources": _sources(source_ids), **found_over(table, random)}
+    tables["clips"] = expressions_over(tables["clips"], random)
     tables |= {"outcomes": _outcomes(source_ids, tables["clips"])}
     return put_together(root, tables, recipe.resolved(), STAGES)
 

@@ -104,7 +104,7 @@ def test_what_cannot_be_shown_is_said(source: Path, tmp_path: Path, monkeypatch:
         assert picture.data is None and picture.why == "the source is not here any more"
     (picture,) = pictures(tmp_path / "out", [wanted(None, 0, 10, "broken.mp4")])
     assert picture.data is None and picture.why == "the picture cannot be decoded"
-    monkeypatch.setattr(thumbnails, "_DEEPEST", 3)
+    monkeypatch.setattr(thumbnails, "DEEPEST", 3)
     (picture,) = pictures(tmp_path, [wanted(source, 0, 40)])
     assert picture.data is None and "too deep" in picture.why
 

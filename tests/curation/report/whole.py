@@ -147,6 +147,11 @@ def hostile_clip(i: int, names: tuple[str, ...]) -> dict[str, Any]:
     """What is found of a hostile clip over the whole manifest: clips share a group in pairs."""
     found: dict[str, Any] = {"track": f"t_{i}", "identity": f"{i}{names[i]}", "identity_distance": 0.1}
     found |= {"duplicate_group": f"group {i // 2}", "duplicate_of": None if i % 2 else f"c_{i + 1}"}
+    members = {"emotion": names[i], "second_emotion": names[i], "compound": names[i] if i % 3 else None}
+    if i % 2:
+        members |= {"emotion": "happy", "compound": None}
+    found |= members | {"ambiguous": [names[i]], "members": [names[i]], "member_emotions": [names[i]]}
+    found |= {"action_units_model": names[i], "caption": names[i], "caption_model": names[i], "emotion_entropy": 2.0}
     return found | {"split": names[0] if i % 4 == 3 else None, "split_note": names[i]}
 
 

@@ -62,6 +62,24 @@ def test_a_row_stands_in_for_a_name_of_another_kind(tmp_path: Path) -> None:
     assert "neither its name nor its row says actor and emotion" in (inputs["unknown.mp4"].error or "")
 
 
+def test_what_was_measured_before_is_not_given(tmp_path: Path) -> None:
+    names = ["001_happy_001.mp4", "001_happy_002.mp4", "002_sadly-fear_001.mp4"]
+    lay(tmp_path, *names)
+    says = [
+        {"dh_emotion": "happy", "dh_label_from": "measured", "dh_text": "A person smiles.", "dh_text_from": "caption"},
+        {"dh_emotion": "happy", "dh_label_from": "given", "dh_text": "Good morning.", "dh_text_from": "given"},
+        {"dh_compound": "sadly-fear", "dh_label_from": "measured", "dh_text": None, "dh_text_from": None},
+    ]
+    describe(tmp_path, [row(name) | columns for name, columns in zip(names, says, strict=True)])
+    labels = [item.labels[0] for item in listed(tmp_path).values()]
+    assert [(label.emotion, label.compound, label.text) for label in labels] == [
+        (None, None, None),
+        ("happy", None, "Good morning."),
+        (None, None, None),
+    ]
+    assert [(label.identity, label.take) for label in labels] == [("001", "001"), ("001", "002"), ("002", "001")]
+
+
 def test_file_names_alone_still_work(tmp_path: Path) -> None:
     lay(tmp_path, "001_happy_038.mp4", "002_sad_1.mp4")
     describe(tmp_path, [row("002_sad_1.mp4", dh_text="hello")])

@@ -10,6 +10,7 @@ from typing import Any
 import numpy as np
 import pyarrow as pa
 
+from manifests.emotions import OTHER_COMPOUND, compound_of
 from manifests.outcomes import Dropped, Failed, Kept
 from manifests.schema import list_column, make_id, table_from_columns, table_from_rows
 from manifests.store import Head, Store
@@ -37,11 +38,12 @@ class Clip:
 
 @dataclass(frozen=True)
 class Film:
-    """A source with its clips."""
+    """A source with its clips; `says`: whether its faces were measured."""
 
     name: str
     clips: Sequence[Clip] = (Clip(),)
     facts: Mapping[str, Any] = field(default_factory=dict)
+    says: bool = False
 
 
 def film_file(folder: Path, name: str, frames: int, first: int, sound: bool) -> bytes:
@@ -64,6 +66,32 @@ def face_rows(source: str, track: str, count: int) -> pa.Table:
     shapes = rng.integers(0, 65536, (count, 52))
     columns["blendshapes"] = list_column(shapes, np.arange(count) % 2 == 0, pa.uint16())
     return table_from_columns("frames", columns)
+
+
+def face_says(source: str, track: str, count: int) -> pa.Table:
+    """What that face says, in no order: no row for every fifth frame, no emotions in every third.
+
+    Another face says something else in every frame.
+    """
+    rng = np.random.default_rng(count)
+    own, other = [frame for frame in range(count) if frame % 5 != 4], make_id("track", source, "another")
+    rows = rng.permutation([(frame, 0) for frame in own] + [(frame, 1) for frame in range(count)])
+    at, tracks = rows[:, 0], [(track, other)[which] for which in rows[:, 1]]
+    columns: dict[str, Any] = {"source": [source] * len(at), "track": tracks, "frame": at, "pts": at}
+    units = rng.choice([0, 1, 50, 51, 52, 255], (len(at), 22))
+    columns["action_units"] = list_column(units, np.ones(len(at), bool), pa.uint8())
+    columns["emotions"] = list_column(rng.integers(0, 65536, (len(at), 8)), at % 3 != 2, pa.uint16())
+    return table_from_columns("expressions", columns)
+
+
+def seen(emotion: str, second: str | None = None, **more: Any) -> dict[str, Any]:
+    """Columns of a clip whose face was measured."""
+    compound = None if second is None else compound_of(emotion, second) or OTHER_COMPOUND
+    columns: dict[str, Any] = {"emotion": emotion, "second_emotion": second, "compound": compound, "ambiguous": []}
+    columns |= {"emotions": [1 / 8] * 8, "members": ["facs-mesh", "deepface"], "member_emotions": [emotion, "fear"]}
+    columns |= {"member_probabilities": [1 / 8] * 16, "expression_noncommercial": False, "neutral_frames": 0}
+    columns |= {"action_units": [0.5] * 22, "action_unit_frames": [0.25] * 22, "action_units_model": "facs-mesh"}
+    return columns | more
 
 
 def commit_film(store: Store, film: Film) -> None:
@@ -90,6 +118,8 @@ def commit_film(store: Store, film: Film) -> None:
         "frames": face_rows(source, track, count),
         "clips": table_from_rows("clips", rows),
     }
+    if film.says:
+        tables["expressions"] = face_says(source, track, count)
     store.commit(source, "export", KEY, tables, [outcome(Kept(), "export", source), *outcomes])
     store.write_head(Head(source, film.name, f"/videos/{film.name}", "f" * 64, 10, 1, {"export": KEY}))
 
@@ -130,9 +160,11 @@ def films() -> list[Film]:
     validation = {"identity": person(3), "split": "validation", "given_compound": "sadly-fear"}
     aside = {"identity": person(4), "split_note": "joins persons of two splits", "given_emotion": "happy"}
     happy, surprised = {"given_emotion": "happy"}, {"given_emotion": "surprised"}
+    first = train | happy | seen("happy", caption="A person smiles.", caption_model="sentence")
+    second = train | surprised | seen("happy", "surprised", ambiguous=["members"])
     return [
-        Film("one.mp4", [Clip(0, 12, columns=train | happy), Clip(12, 9, columns=train | surprised)]),
-        Film("two.mp4", [Clip(3, 15, sound=False, columns=train | happy)], {"licence": "CC-BY-4.0"}),
+        Film("one.mp4", [Clip(0, 12, columns=first), Clip(12, 9, columns=second)], says=True),
+        Film("two.mp4", [Clip(3, 15, sound=False, columns=train | happy)], {"licence": "CC-BY-4.0"}, says=True),
         Film("three.mp4", [Clip(0, 11, columns=test), Clip(20, 2, kept=False)], {"licence": "CC-BY-4.0"}),
         Film("four.mp4", [Clip(1, 10, columns=validation), Clip(11, 8, columns=aside)]),
     ]

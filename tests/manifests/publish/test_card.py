@@ -19,7 +19,7 @@ from manifests.publish.leakage import _told
 from manifests.publish.markdown import text
 from manifests.schema import make_id, table_from_rows
 from tests.manifests.material import KEY, outcome
-from tests.manifests.publish.material import Clip, Film, make
+from tests.manifests.publish.material import Clip, Film, make, seen
 
 HOSTILE = (
     "CC-BY\n---\nlicense: mit\n---\n",
@@ -186,6 +186,56 @@ def test_models_that_forbid_commercial_use_are_named(own_manifest: Path, tmp_pat
     publish(own_manifest, tmp_path / "p")
     _, body = split(tmp_path / "p")
     assert "Not for commercial use as it is: the faces were embedded with arc&lt;b&gt;face" in body
+
+
+def section(folder: Path, title: str) -> str:
+    """A section of a card."""
+    return split(folder)[1].split(f"## {title}\n")[1].split("\n## ")[0]
+
+
+def test_the_card_tells_what_was_seen_in_the_faces(hub: Path) -> None:
+    said = section(hub, "What the faces say")
+    doubt = "in 1 of them the label is doubtful"
+    assert f"An emotion was seen in 2 of 5 clips; {doubt} (`ambiguous` says why)." in said
+    assert "It is the given one in 1 of the 2 clips that have both." in said
+    assert "Action units by facs-mesh: 2 clips." in said
+    assert "Caption by a fixed sentence, made of emotion, intensity and action units: 1 clip." in said
+    assert "| facs-mesh | 2 | 2 |" in said and "| deepface | 2 | 0 |" in said
+    balance = section(hub, "Balance")
+    assert "| emotion, as measured | train | validation | test |" in balance
+    assert "| happily-surprised | 1 | 0 | 0 |" in balance and "| not measured | 1 | 1 | 1 |" in balance
+    limits = section(hub, "Limits")
+    assert "what programs see in a face: not what a person feels" in limits
+    assert "were not measured." not in limits and "Not for commercial use" not in limits
+    picture = (hub / "charts" / "measured_emotion.svg").read_text()
+    assert "happily-surprised, train: 1 clip" in picture and "not measured, test: 1 clip" in picture
+
+
+def test_a_card_of_unmeasured_faces_says_so(tmp_path: Path) -> None:
+    make(tmp_path / "m", [Film("a.mp4", [Clip(0, 5, columns={"given_emotion": "sad"})])])
+    publish(tmp_path / "m", tmp_path / "p")
+    _, body = split(tmp_path / "p")
+    assert "## What the faces say" not in body and "as measured" not in body
+    assert "facial action units were not measured." in section(tmp_path / "p", "Limits")
+    assert not (tmp_path / "p" / "charts" / "measured_emotion.svg").exists()
+
+
+def test_emotions_by_a_model_that_forbids_commercial_use_are_named(tmp_path: Path) -> None:
+    hostile = {"action_units_model": "au|<b>", "caption": "It\nsmiles.", "caption_model": "vlm `x`|<script>"}
+    columns = seen("happy", "angry", expression_noncommercial=True, **hostile)
+    columns |= {"members": ["a|<b>", "b"], "member_emotions": ["angry", "happy"]}
+    failed = [
+        seen("sad", caption="A person looks sad.", caption_model=f"sentence (vlm failed:\n{n})") for n in range(2)
+    ]
+    clips = [Clip(n * 5, 5, columns=row) for n, row in enumerate([columns, *failed])]
+    make(tmp_path / "m", [Film("a.mp4", clips)])
+    publish(tmp_path / "m", tmp_path / "p")
+    assert "the emotions or action units of 1 clip rest on a model" in section(tmp_path / "p", "Limits")
+    said = section(tmp_path / "p", "What the faces say")
+    assert "| a\\|&lt;b&gt; | 1 | 0 |" in said and "| b | 1 | 1 |" in said
+    assert "Caption by vlm \\`x\\`\\|&lt;script&gt;: 1 clip." in said and "<" not in said
+    assert "action units, because a model failed: 2 clips." in said and said.count("Caption by") == 2
+    assert "| other-compound | 1 |" in section(tmp_path / "p", "Balance")
 
 
 @pytest.mark.parametrize("words", HOSTILE)

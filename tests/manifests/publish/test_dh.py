@@ -6,6 +6,7 @@ import shutil
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
 import pyarrow.parquet as pq
@@ -14,14 +15,17 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 import manifests
+from manifests.action_units import NUMBERS
 from manifests.emotions import DH_FACEEMOVID, NAMES
 from manifests.files import file_hash
 from manifests.publish import publish, read_dh
 from manifests.publish.dh_names import Names, name_clips
 from manifests.publish.features import plain_schema
 from manifests.publish.frames import FRAMES, clip_frames
+from manifests.schema import SCHEMAS, list_column
 from manifests.store import Store
-from tests.manifests.publish.material import Clip, Film, commit_film, films, make, person
+from tests.manifests.publish.material import Clip, Film, commit_film, films, make, person, seen
+from tests.manifests.test_validate import rewrite
 
 FORM = "dh-faceemovid-150"
 
@@ -59,14 +63,72 @@ def test_names_have_the_sets_tokens_and_the_table_says_the_same(dh: Path) -> Non
     assert {row["dh_text"] for row in names} == {None, "The boat left the harbour."}
 
 
-def test_action_units_are_marked_as_not_measured_and_blendshapes_are_there(dh: Path) -> None:
+def test_action_units_have_their_numbers_and_intensities_and_blendshapes_are_there(manifest: Path, dh: Path) -> None:
+    with_units = set(manifests.open(manifest).content["expressions"])
+    seen: set[int] = set()
     for path in (dh / "frames").iterdir():
         table = pq.read_table(path)
-        assert table["action_units"].null_count == table.num_rows > 0
+        for row in table.select(["source", "frame", "action_units", "dh_action_units"]).to_pylist():
+            units, labels = row["action_units"], row["dh_action_units"]
+            if row["source"] not in with_units or row["frame"] % 5 == 4:
+                assert units is labels is None
+                continue
+            assert labels == [number for number, value in zip(NUMBERS, units, strict=True) if value >= 51]
+            seen.update(labels)
         assert table["blendshapes"].null_count < table.num_rows
         assert {len(shapes) for shapes in table["blendshapes"].to_pylist() if shapes is not None} == {52}
         assert set(table["file_name"].to_pylist()) <= set(read_dh(dh).names["file_name"].to_pylist())
-    assert "action units were not measured" in (dh / "README.md").read_text()
+    assert seen == set(NUMBERS)
+
+
+def test_measured_labels_name_what_has_no_given_one_and_are_marked(tmp_path: Path) -> None:
+    caption = {"caption": "A person smiles.", "caption_model": "sentence"}
+    given = {"given_emotion": "sad", "given_text": "The boat left."}
+    columns: dict[str, dict[str, Any]] = {
+        "sad_001 given": given | seen("happy", **caption),
+        "happy_001 measured": seen("happy", **caption),
+        "sadly-fear_001 measured": seen("fear", "sad") | {"given_text": "Why?"},
+        "sadly-fear_002 given": {"given_compound": "sadly-fear"} | seen("neutral"),
+        "neutral": seen("neutral"),
+        "contempt": seen("contempt"),
+        "other-compound": seen("happy", "angry"),
+        "given neutral": {"given_emotion": "neutral"} | seen("happy"),
+    }
+    clips = [Clip(n * 5, 5, columns=row) for n, row in enumerate(columns.values())]
+    make(tmp_path / "m", [Film("a.mp4", clips, says=True)])
+    done = publish(tmp_path / "m", tmp_path / "p", form=FORM)
+    back = read_dh(tmp_path / "p")
+    rows = {row["file_name"].split("/001_")[1].removesuffix(".mp4"): row for row in back.names.to_pylist()}
+    assert {f"{name} {row['dh_label_from']}" for name, row in rows.items()} == set(list(columns)[:4])
+    said = {name: (row["dh_text"], row["dh_text_from"]) for name, row in rows.items()}
+    assert said == {
+        "sad_001": ("The boat left.", "given"),
+        "happy_001": ("A person smiles.", "caption"),
+        "sadly-fear_001": ("Why?", "given"),
+        "sadly-fear_002": (None, None),
+    }
+    assert {why: len(ids) for why, ids in done.left_out.items()} == {
+        "the set has no token for neutral": 2,
+        "the set has no token for contempt": 1,
+        "the set has no token for other-compound": 1,
+    }
+    own = kept(tmp_path / "m")
+    own = own.filter(pc.is_in(own["id"], value_set=back.clips["id"].combine_chunks()))
+    for name in own.column_names:
+        assert back.clips.column(name).equals(own.column(name)), name
+
+
+def test_action_units_of_another_number_stop_the_publication(tmp_path: Path) -> None:
+    rows = make(tmp_path / "m", [Film("a.mp4", [Clip(0, 5, columns={"given_emotion": "sad"})], says=True)])
+    source = next((rows / "expressions").iterdir()).stem
+    short = list_column(np.full((99, 21), 51), np.ones(99, bool), pa.uint8())
+    place = SCHEMAS["expressions"].get_field_index("action_units")
+    rewrite(
+        rows, "expressions", lambda table: table.set_column(place, "action_units", short.slice(0, len(table))), source
+    )
+    with pytest.raises(manifests.ManifestError, match="units of a frame are damaged: run moee manifest validate"):
+        publish(rows, tmp_path / "p", form=FORM)
+    assert not (tmp_path / "p").exists()
 
 
 def test_clips_without_a_usable_emotion_are_left_out_counted_and_named(tmp_path: Path) -> None:
@@ -142,6 +204,8 @@ _CLIPS = st.lists(
             "given_take": st.sampled_from([None, "1", "01", "7", "x", "-1"]),
             "given_emotion": st.sampled_from([None, "neutral", "happy", "sad"]),
             "given_compound": st.sampled_from([None, "sadly-fear"]),
+            "emotion": st.sampled_from([None, "neutral", "happy"]),
+            "compound": st.sampled_from([None, "sadly-fear", "other-compound"]),
         }
     ),
     max_size=12,
@@ -169,6 +233,7 @@ def test_names_are_unique_complete_and_kept_whatever_the_labels(rows: list[dict[
 
 def test_every_emotion_of_the_set_has_a_name_and_the_others_have_none() -> None:
     base = {"source": "s", "identity": "i", "dataset": None, "given_identity": None, "given_take": None}
+    base |= {"emotion": None, "compound": None}
     rows = [
         {**base, "id": name, "start_frame": 0, "given_emotion": name, "given_compound": None}
         if "-" not in name

@@ -1,6 +1,7 @@
 """The hub form: `datasets.load_dataset` gives every clip's picture, sound and columns, plain and streamed."""
 
 import hashlib
+import json
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -12,10 +13,13 @@ import pyarrow.parquet as pq
 import pytest
 
 import manifests
+from manifests.action_units import NUMBERS
+from manifests.emotions import EMOTIONS
 from manifests.publish import publish
 from manifests.publish.features import FILE, plain_schema, yaml_features
-from manifests.publish.frames import BLENDSHAPES, FRAMES
+from manifests.publish.frames import FRAMES
 from manifests.publish.hub import CLIPS, SOURCES
+from manifests.publish.orders import BLENDSHAPES
 from tests.manifests.publish.material import Clip, Film, films, make, person
 from tests.media.material import read_counter
 
@@ -124,6 +128,13 @@ def test_frames_are_those_of_the_clip_with_their_place_in_it(manifest: Path, hub
             frames = rows.filter(lambda clips: [name == clip for name in clips], input_columns="clip", batched=True)  # noqa: B023
             own = opened.frames_table(row["source"]).slice(row["start_frame"], row["frames"]).to_pylist()
             assert frames["index"] == list(range(row["frames"]))
+            table = opened.expressions_table(row["source"]).to_pylist()
+            faces = {face["frame"]: face for face in table if face["track"] == row["track"]}
+            for name in ("action_units", "emotions"):
+                said = [faces.get(frame["frame"], {}).get(name) for frame in own]
+                assert frames[name] == said
+                measured = row["source"] in opened.content["expressions"]
+                assert measured == any(said) and None in said  # some frames, but not all, or none
             np.testing.assert_allclose(frames["time"], np.arange(row["frames"]) / 25)
             for published, stored in zip(frames, own, strict=True):
                 assert {name: published[name] for name in stored if name != "schema_version"} == {
@@ -132,6 +143,29 @@ def test_frames_are_those_of_the_clip_with_their_place_in_it(manifest: Path, hub
             assert [shapes is not None for shapes in frames["blendshapes"]] == [
                 frame["frame"] % 2 == 0 for frame in own
             ]
+
+
+@pytest.mark.parametrize("form", ["hub", "dh"])
+def test_what_the_values_of_a_list_stand_for_is_said_in_every_table_and_in_the_card(
+    form: str, request: pytest.FixtureRequest
+) -> None:
+    folder = request.getfixturevalue(form)
+    card = (folder / "README.md").read_text()
+    files = [path for path in folder.rglob("*.parquet") if path.name != "sources.parquet"]
+    assert len(files) >= 5
+    for path in files:
+        file = pq.read_schema(path)
+        said = json.loads(file.metadata[b"moee.orders"])
+        assert {"action_units", "emotions"} < set(said) <= set(file.names)
+        assert said["action_units"] == list(NUMBERS) and said["emotions"] == list(EMOTIONS)
+        for order in said.values():
+            assert ", ".join(map(str, order)) in card
+        rows = pq.read_table(path, columns=list(said)).to_pylist()
+        width = {"member_probabilities": 2}
+        for row in rows:
+            for name, order in said.items():
+                assert row[name] is None or len(row[name]) == len(order) * width.get(name, 1)
+    assert "moee.orders" in card
 
 
 def test_sources_of_the_clips_are_published_without_places_on_this_machine(tmp_path: Path, load: Load) -> None:
@@ -182,7 +216,8 @@ def test_the_same_manifest_gives_the_same_bytes(manifest: Path, hub: Path, tmp_p
 def test_features_are_those_that_the_library_itself_would_write(fields: pa.Schema) -> None:
     datasets = pytest.importorskip("datasets")
     features = datasets.Features.from_arrow_schema(plain_schema(fields))
-    assert features.arrow_schema.metadata == plain_schema(fields).metadata
+    key = b"huggingface"
+    assert features.arrow_schema.metadata[key] == plain_schema(fields).metadata[key]
     assert features.arrow_schema.types == plain_schema(fields).types
     assert features._to_yaml_list() == yaml_features(fields)
     media = {name for name, feature in features.items() if isinstance(feature, datasets.Video | datasets.Audio)}

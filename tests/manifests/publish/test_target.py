@@ -17,6 +17,7 @@ from manifests.publish import publish
 from manifests.store import Store
 from tests.manifests.publish.conftest import Nobody
 from tests.manifests.publish.material import Clip, Film, commit_film, make
+from tests.manifests.test_validate import put, rewrite
 
 ROOT = Path(__file__).resolve().parents[3]
 FORMS = ("hub", "dh-faceemovid-150")
@@ -267,3 +268,12 @@ def test_a_clip_that_may_not_be_read_is_named(nobody: Nobody, form: str, case: s
     said = nobody.publishes(nobody.folder / "p", form)
     assert said in {f"{path} cannot be read: Permission denied.\n" for path in clips}
     assert not (nobody.folder / "p").exists()
+
+
+def test_faces_that_say_something_else_are_published_again(tmp_path: Path) -> None:
+    folder = make(tmp_path / "m", [Film("a.mp4", [Clip(0, 5)], says=True)])
+    publish(folder, tmp_path / "p")
+    assert publish(folder, tmp_path / "p").already is True
+    source = next((folder / "expressions").iterdir()).stem
+    rewrite(folder, "expressions", put("emotions", [65535, *[0] * 7]), source)
+    assert publish(folder, tmp_path / "p").already is False
