@@ -28,8 +28,8 @@ class FacsTrack:
     units: [n, 22] float64 0..5, in the order of `action_units.NUMBERS`: from blendshapes where there are any (6 and 9
         from the mesh), else from the mesh.
     beyond: [n, 23] the same before they are cut off at 5, then how unequal the lip corners are.
-    neutral: [n] bool: no action of the brows, upper lids or lips that speech does not make is there; all False for a track
-        without a rest of its own.
+    neutral: [n] bool: no action of the brows, upper lids or lips is there that speech does not make; all False for a
+        track without a rest of its own.
     members: member's name -> [n, 8] probabilities in the order of `facs.CLASSES`.
     model: what told the action units, `blendshapes` or `mesh`.
     """
