@@ -103,7 +103,7 @@ class KerasFile:
         return path
 
     def judged(self, grey: np.ndarray) -> np.ndarray:
-        """The graph by plain sums in float64; grey [64, 64], 0..255, -> [7]. With `same`, Keras pads later sides more."""
+        """The graph by plain sums in float64: grey [64, 64] -> [7]. With `same`, Keras pads later sides more."""
         x = ((grey.astype(np.float64) / 255.0) - 0.5)[None] * 2
         number = 0
 
