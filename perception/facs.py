@@ -40,13 +40,14 @@ _LEFT_OUT = {unit.number for unit in ACTION_UNITS if unit.speech} | {
     28,
     43,
 }  # lips rolled in and blinks: speech too
+_RISE = 2.0  # mean intensity at which strength has come 63 % of its way
 _NO_STRENGTH = _LEFT_OUT | {14}  # talkers show a dimple at every other word
 _MIDDLE, _WIDTH = PRESENT, 0.5  # intensity at which an action is as likely there as not, and how sharply
 
 
 def fingerprint() -> str:
     """sha256 over the constants of this scoring, hex: what was made with others is made anew."""
-    facts = [CLASSES, SHOWN, PRIOR, FOUND, sorted(_LEFT_OUT), sorted(_NO_STRENGTH), _MIDDLE, _WIDTH]
+    facts = [CLASSES, SHOWN, PRIOR, FOUND, sorted(_LEFT_OUT), sorted(_NO_STRENGTH), _MIDDLE, _WIDTH, _RISE]
     return hashlib.sha256(json.dumps(facts, sort_keys=True).encode()).hexdigest()
 
 
@@ -98,7 +99,7 @@ def strength(beyond: np.ndarray, percentile: float) -> float:
         percentile: over the frames, that stands for the clip.
 
     Returns:
-        0..1: 1 - exp(-m / 2), m the mean over the actions that speech does not make by itself.
+        0..1: 1 - exp(-m / 2) (`_RISE`), m the mean over the actions that speech does not make by itself.
     """
     used = [place for place, number in enumerate(NUMBERS) if number not in _NO_STRENGTH]
-    return float(1.0 - np.exp(-np.percentile(beyond[:, used], percentile, axis=0).mean() / 2.0))
+    return float(1.0 - np.exp(-np.percentile(beyond[:, used], percentile, axis=0).mean() / _RISE))

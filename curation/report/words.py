@@ -26,7 +26,7 @@ REASONS: Final = {  # codes that no measured column explains
 
 AMBIGUOUS: Final = {  # why the label of a face is doubtful
     "members-disagree": "the members of the panel disagree",
-    "weak": "the face shows little",
+    "weak": "no emotion leads clearly",
     "two-emotions": "two emotions are nearly as likely",
     "changes": "the expression changes within the clip",
     "few-frames": "the face was seen in few frames",
