@@ -23,7 +23,7 @@ class Quality(PixelStage):
     """
 
     name: ClassVar[str] = "quality"
-    version: ClassVar[int] = 1
+    version: ClassVar[int] = 2
     reads: ClassVar[tuple[str, ...]] = ("shots", "faces")
 
     every: int = 10
@@ -86,7 +86,9 @@ class _Samples:
         place = {"source": self.work.id, "frame": frame.index, "pts": frame.pts}
         fresh, self.shot = frame.shot != self.shot, frame.shot
         self.rows.append(place | picture_row(grey, self.edges, fresh, scale))
-        for seen in frame.faces[: self.stage.max_faces]:
+        # frames that were traced back are seen in a replay and not at first: they take no other face's place
+        faces = [seen for seen in frame.faces if frame.index >= seen.began + TRACED]
+        for seen in faces[: self.stage.max_faces]:
             box = np.array(seen.box, np.float32).astype(np.float64)
             points = stored_points(seen, scale, frame.width, frame.height)
             self.faces.append((box * scale, place | face_row(rgb, grey, box, points, _niqe(), _hands())))

@@ -35,7 +35,7 @@ class Mouths(PixelStage):
     """
 
     name: ClassVar[str] = "mouths"
-    version: ClassVar[int] = 1
+    version: ClassVar[int] = 2
     reads: ClassVar[tuple[str, ...]] = ("shots", "faces")
     resources: ClassVar[Resources] = Resources(cpus=1.0, memory=1 << 30)
 
@@ -97,10 +97,9 @@ class _Windows:
         if self.network is None:
             return
         now = float(frame.pts * frame.time_base)
-        for seen in frame.faces[: self.stage.max_faces]:
-            # frames that were traced back are seen in a replay and not at first: neither looks at them
-            if seen.mesh is None or frame.index < seen.began + TRACED:
-                continue
+        # frames that were traced back are seen in a replay and not at first: neither looks at them
+        faces = [seen for seen in frame.faces if seen.mesh is not None and frame.index >= seen.began + TRACED]
+        for seen in faces[: self.stage.max_faces]:
             face = self.faces.get(seen.face)
             if face is None:
                 face = self.faces[seen.face] = _Face(now + LEAD)
