@@ -22,13 +22,13 @@ STAGES: Final[dict[str, tuple[float, float]]] = {
     "embeddings": (138.0, 0.0),  # five crops of each face track: short tracks cost more
     "fingerprints": (29.0, 0.0),
     "mouths": (98.0, 0.0),
-    "emotions": 156(60.0, 0.0),  # mini-XCEPTION five times a second; another network of the panel adds its own
+    "emotions": (156.0, 0.0),  # mini-XCEPTION three times a second, six views each; another network of the panel adds its own
     "labels": (0.1, 0.0),
     "speech": (19.0, 0.0),  # voice activity; a diarization takes about as long as the sound
     "sound": (191.0, 0.0),  # DNSMOS every 6 s
     "clips": (2.8, 0.0),
     "speaking": (20.0, 0.0),
-    "expressions": 7(9.0, 0.0),
+    "expressions": (7.0, 0.0),
     "select": (2.7, 0.0),
     "export": (224.0, 1006.0),  # per hour of clips, per megapixel of the clip
     "captions": (0.2, 0.0),  # the plain sentence; a vision-language model was not measured
