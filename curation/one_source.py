@@ -12,6 +12,7 @@ from curation.stages.export import exported
 from curation.stages.labels import labels_hash
 from curation.stages.probe import source_row
 from curation.task import Done, Task
+from manifests.errors import ManifestError
 from manifests.outcomes import Dropped, Failed, Kept, Outcome
 from manifests.store import Store
 
@@ -270,7 +271,10 @@ def last_export(store: Store, stage: Stage, source: str) -> dict[str, dict[str, 
     said = store.outcomes(source, stage.name, key)
     if any((outcome.version, outcome.config) != (stage.version, config_hash(stage)) for outcome in said):
         return {}
-    rows = store.read(source, stage.name, key, "clips").to_pylist() if said else []
+    try:
+        rows = store.read(source, stage.name, key, "clips").to_pylist() if said else []
+    except ManifestError:  # of another version of the tables, or damaged: its clips are cut again
+        return {}
     return {row["id"]: row for row in rows if row["status"] == "kept"}
 
 

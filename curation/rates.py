@@ -22,7 +22,10 @@ STAGES: Final[dict[str, tuple[float, float]]] = {
     "embeddings": (138.0, 0.0),  # five crops of each face track: short tracks cost more
     "fingerprints": (29.0, 0.0),
     "mouths": (98.0, 0.0),
-    "emotions": (156.0, 0.0),  # mini-XCEPTION three times a second, six views each; another network of the panel adds its own
+    "emotions": (
+        156.0,
+        0.0,
+    ),  # mini-XCEPTION three times a second, six views each; others add their own
     "labels": (0.1, 0.0),
     "speech": (19.0, 0.0),  # voice activity; a diarization takes about as long as the sound
     "sound": (191.0, 0.0),  # DNSMOS every 6 s

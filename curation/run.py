@@ -26,6 +26,7 @@ from manifests.errors import ManifestError
 from manifests.files import exclusive
 from manifests.recipe import Recipe
 from manifests.store import Head, Store
+from manifests.tables import SCHEMA_VERSION
 from perception.errors import PerceptionError
 
 if TYPE_CHECKING:
@@ -214,11 +215,18 @@ class _Curation:
 
     def _refuse_mixture(self, sources: dict[str, Content]) -> None:
         """One manifest has one recipe: sources that are not given again would keep the old one."""
-        if self.before.recipe is None:
-            return
-        before = Recipe.model_validate(self.before.recipe)
         places = {item.input.origin for item in sources.values()}
         others = [head for head in self.heads.values() if head.source not in sources and head.origin not in places]
+        if others and self.before.version not in (None, SCHEMA_VERSION):
+            raise CurationError(
+                f"this folder holds {len(others)} other sources in tables of version {self.before.version}, this "
+                f"program writes {SCHEMA_VERSION}: give all of its sources again, or use another --out"
+            )
+        if self.before.recipe is None:
+            return
+        for note in self.before.other_judges(self.pipeline.stages) if others else ():
+            self.watcher.note(note)
+        before = Recipe.model_validate(self.before.recipe)
         if before.hash == self.recipe.hash:
             return
         if others:

@@ -208,7 +208,10 @@ def read_content(root: Path) -> dict[str, Any]:
         raise ManifestError(f"The manifest in {name} cannot be read: {error.strerror}.") from error
     if content.get("schema_version") != SCHEMA_VERSION:
         found = printable(str(content.get("schema_version")))
-        raise ManifestError(f"The manifest in {name} has version {found}, this program reads {SCHEMA_VERSION}.")
+        raise ManifestError(
+            f"The manifest in {name} has version {found}, this program reads {SCHEMA_VERSION}: curate the same sources "
+            "into it again."
+        )
     if not all(isinstance(content.get(key), kind) for key, kind in _CONTENT.items()):
         raise ManifestError(f"manifest.json in {name} is damaged: run the same moee curate command again.")
     return content

@@ -75,7 +75,7 @@ MEASURES: Final[tuple[pa.Field, ...]] = (
         "emotion_agreement", "share of the members whose first choice is the label or a part of it", "0..1", "emotion"
     ),
     _measure("emotion_doubts", "how many reasons stand in `ambiguous`", "reason", "emotion"),
-    _measure("intensity", "how strongly the face shows it: 0 at rest, 1 the most that is seen", "0..1", "intensity"),
+    _measure("intensity", "how strongly the face shows anything: 0 at rest, nearing 1", "0..1", "intensity"),
     _measure("music_tones", "share of the sound that is tones held for 0.5 s: music, hum, singing", "0..1", "music"),
 )
 
@@ -174,10 +174,17 @@ EXPRESSION: Final[tuple[pa.Field, ...]] = (  # of a clip; its numbers that a rec
     ),
     described("action_units_model", pa.string(), "what told the action units", null=True),
     described(
-        "neutral_frames", pa.int32(), "frames of the track at rest that it is measured against", "frame", null=True
+        "neutral_frames",
+        pa.int32(),
+        "frames of the clip at rest, where its track has a rest of its own",
+        "frame",
+        null=True,
     ),
     described(
-        "expression_noncommercial", pa.bool_(), "whether a model behind these columns forbids commercial use", null=True
+        "expression_noncommercial",
+        pa.bool_(),
+        "whether a network behind emotion or action units forbids commercial use",
+        null=True,
     ),
     described("caption", pa.string(), "one sentence on the clip", null=True),
     described("caption_model", pa.string(), "who wrote it: sentence, or the model's name and hash", null=True),

@@ -12,7 +12,10 @@ from perception.facs_blendshapes import DEAD
 from perception.facs_scale import scale
 from perception.panel import About
 
-_SOURCE = "no labelled face: Du, Tao and Martinez (PNAS 2014, table 1), anchors of ordinary talk (facs_norms.toml)"
+_SOURCE = (
+    "no labelled face, two constants on rendered ones: Du, Tao and Martinez (PNAS 2014, table 1), anchors of ordinary "
+    "talk (facs_norms.toml)"
+)
 ABOUT = {
     "facs-blendshapes": About("facs-blendshapes", LABEL_SET, CLASSES, _SOURCE, "Apache-2.0", False),
     "facs-mesh": About("facs-mesh", LABEL_SET, CLASSES, _SOURCE, "Apache-2.0", False),

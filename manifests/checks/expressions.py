@@ -33,6 +33,7 @@ def check_expressions(context: Context) -> Iterator[Problem]:
         yield from _file(context, source)
     yield from strays(context, "expressions")
     if "clips" in context.tables:
+        yield from _without_rows(context, context.tables["clips"])
         yield from _labels(context.tables["clips"])
         yield from _lists(context.tables["clips"])
         yield from _captions(context.tables["clips"])
@@ -63,6 +64,14 @@ def _file(context: Context, source: str) -> Iterator[Problem]:
     yield from flagged(
         "expressions", where, lost.column("frame"), all_lost, "the frame is not one of its track in frames"
     )
+
+
+def _without_rows(context: Context, clips: pa.Table) -> Iterator[Problem]:
+    """Clips whose faces were read, of sources that have no file of expressions."""
+    there = pa.array(sorted(context.content["expressions"]), pa.string())
+    lost = pc.and_(clips.column("emotion").is_valid(), pc.invert(pc.is_in(clips.column("source"), value_set=there)))
+    words = "its emotion is told, but its source has no file in expressions/"
+    yield from flagged("expressions", "clips", clips.column("id"), true(lost), words)
 
 
 def _not_of_length(column: pa.ChunkedArray, wanted: np.ndarray) -> np.ndarray:

@@ -70,7 +70,9 @@ def read_dh(folder: str | Path, *, check_files: bool = True) -> DhFolder:
     table = _read(root / METADATA)
     lacking = [name for name in (*DH_COLUMNS, "id", "file_sha256") if name not in table.column_names]
     if lacking:
-        raise ManifestError(f"{printable(str(root / METADATA))} lacks the column {lacking[0]}.")
+        raise ManifestError(
+            f"{printable(str(root / METADATA))} lacks the column {lacking[0]}: publish it again with this version."
+        )
     clips = conform("clips", table.drop_columns(list(DH_COLUMNS)))
     found = DhFolder(root, clips, table.select(["id", *DH_COLUMNS]))
     if check_files:

@@ -136,3 +136,5 @@ def limits(seen: Seen) -> Iterator[str]:
             f"- Not for commercial use as it is: the emotions or action units of {many(seen.noncommercial, 'clip')} "
             "rest on a model whose licence forbids it (`expression_noncommercial`)."
         )
+    if set(seen.captions) - set(_SENTENCES):
+        yield "- The licence of the model that wrote captions is not known here: look at it before commercial use."

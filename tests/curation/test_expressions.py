@@ -170,27 +170,43 @@ def test_no_face_to_read_leaves_the_columns_null(tmp_path: Path, more: dict[str,
 
 
 def test_a_trained_network_is_freed_of_how_often_it_saw_each_label(tmp_path: Path) -> None:
-    from curation.stages.expression_tracks import _ours
+    from curation.stages.looks import ours
 
-    matrix = _ours(NETWORK)
+    matrix = ours(NETWORK)
     assert matrix.shape == (7, 8) and (np.count_nonzero(matrix, axis=1) == 1).all()
     assert matrix[FER.index("disgust"), EMOTIONS.index("disgusted")] == pytest.approx(28_709 / 436)
     assert matrix[:, EMOTIONS.index("contempt")].sum() == 0
 
 
-def test_action_units_of_a_network_replace_those_of_the_landmarks(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+def test_action_units_of_a_network_stand_over_those_of_the_landmarks_near_its_looks(
+    monkeypatch: pytest.MonkeyPatch,
 ) -> None:
-    from curation.stages import expression_tracks
+    from curation.stages import looks
     from perception.panel import About
 
     about = About("opengraphau/made-up", "", (), "nothing", "MIT", True, (1, 12, 39), "presence")
-    monkeypatch.setattr(expression_tracks, "_about", lambda member: about)
-    rows = [{"frame": 0, "action_units": [0.0, 1.0, 1.0]}, {"frame": 10, "action_units": [1.0, 0.0, 1.0]}]
-    units = expression_tracks._network_units(about.name, rows, np.arange(11))
-    assert units.shape == (11, len(NUMBERS))
-    assert units[5, place(1)] == pytest.approx(2.5) and units[0, place(12)] == 5.0  # 39 is none of the 22
-    assert np.count_nonzero(units.sum(axis=0)) == 2
+    monkeypatch.setattr(looks, "about", lambda member: about)
+    rows = [{"frame": 0, "action_units": [0.25, 1.0, 1.0]}, {"frame": 10, "action_units": [0.5, 0.0, 1.0]}]
+    frames, landmarks = np.array([0, 10, 60, 61]), np.full((4, len(NUMBERS)), 2.0)
+    units, near = looks.network_units(about.name, rows, frames, landmarks)
+    assert near.tolist() == [True, True, True, False]
+    assert units[0, place(1)] == 0.5 and units[1, place(1)] == 1.0  # as likely there as not is a trace
+    assert units[0, place(12)] == 5.0 and units[1, place(12)] == 0.0
+    others = [k for k in range(len(NUMBERS)) if k not in (place(1), place(12))]
+    assert (units[:, others] == 2.0).all() and (units[3] == 2.0).all()
+
+
+def test_a_look_that_says_nothing_is_no_look(tmp_path: Path) -> None:
+    from curation.stages.looks import Looks
+
+    work = SourceWork("s_1", "a.mp4", tmp_path / "a.mp4", "a.mp4", "", 1, tmp_path)
+    rows = [
+        {"source": "s_1", "track": TRACK, "frame": frame, "member": NETWORK, "probabilities": [share / 7] * 7}
+        for frame, share in ((0, 0.0), (5, 1.0))
+    ]
+    work.add("looks", table_from_rows("looks", rows))
+    frames, said = Looks(work).emotions(TRACK)[NETWORK]
+    assert frames.tolist() == [5] and np.isfinite(said).all()
 
 
 def test_the_same_tables_give_the_same_bytes(tmp_path: Path) -> None:

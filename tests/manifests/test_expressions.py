@@ -44,12 +44,26 @@ def problems(folder: Path) -> set[tuple[str, str]]:
     return {(problem.check, problem.sentence) for problem in validate(folder)}
 
 
+NO_FILE = "its emotion is told, but its source has no file in expressions/"
+
+
 def said_of(**columns: Any) -> list[str]:
-    """What the check says of a clip with these columns beside the sound ones."""
+    """What the check says of a clip with these columns beside the sound ones; its source's file is another matter."""
     table = table_from_rows("clips", [clip_row("s", "h", "t", 0, 9, **{**SOUND, **columns})])
     nothing = Context(Path("nowhere"), {"frames": {}, "expressions": {}})
     nothing.tables = {"sources": table_from_rows("sources", []), "clips": table}
-    return [problem.sentence for problem in check_expressions(nothing)]
+    return [problem.sentence for problem in check_expressions(nothing) if problem.sentence != NO_FILE]
+
+
+def test_a_clip_with_an_emotion_has_a_file_of_expressions(folder: Path) -> None:
+    for column, value in SOUND.items():
+        rewrite(folder, "clips", put(column, value))
+    assert problems(folder) == set()
+    content = json.loads((folder / MANIFEST).read_text())
+    gone, _ = content["expressions"].popitem()
+    (folder / "expressions" / f"{gone}.parquet").unlink()
+    (folder / MANIFEST).write_text(json.dumps(content))
+    assert problems(folder) == {("expressions", NO_FILE)}
 
 
 def _without(*rows: int) -> Callable[[pa.Table], pa.Table]:

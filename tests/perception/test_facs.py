@@ -1,5 +1,8 @@
 """FACS scoring: which actions make which emotion, what is at rest, and that nothing depends on size, place or tilt."""
 
+import shutil
+from pathlib import Path
+
 import numpy as np
 import pytest
 from hypothesis import given
@@ -69,10 +72,17 @@ def test_probabilities_sum_to_one_and_strength_rises_with_every_action(values: l
     assert 0.0 <= facs.strength(frame, 80) <= facs.strength(more, 80) <= 1.0
 
 
-def test_the_fingerprint_changes_with_any_constant(monkeypatch: pytest.MonkeyPatch) -> None:
-    before = facs.fingerprint()
-    monkeypatch.setattr(facs, "FOUND", facs.FOUND + 0.01)
-    assert facs.fingerprint() != before
+def test_the_fingerprint_changes_with_any_constant(tmp_path: Path) -> None:
+    here = Path(facs.__file__).parent
+    for file in (*here.glob("facs*.py"), here / "verdict.py", here / "action_units.py"):
+        shutil.copy(file, tmp_path)
+    assert facs.fingerprint(tmp_path) == facs.fingerprint()
+    for name, constant in (("facs_scale.py", "VARIES = 1.5"), ("verdict.py", "POOL: Final = 80.0")):
+        text = (tmp_path / name).read_text()
+        assert constant in text
+        (tmp_path / name).write_text(text.replace(constant, constant + "1"))
+        assert facs.fingerprint(tmp_path) != facs.fingerprint()
+        (tmp_path / name).write_text(text)
 
 
 @given(st.lists(st.floats(0, 5), min_size=COUNT, max_size=COUNT))
