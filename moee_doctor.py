@@ -191,15 +191,31 @@ def _models() -> Iterator[Finding]:
 
 
 def _panel() -> Iterator[Finding]:
-    """The networks that tell emotions or action units beside the scoring of landmarks, which is always there."""
+    """The networks that tell emotions or action units beside the scoring of landmarks, which is always there.
+
+    Each whose file is here is opened: the file may be another one, or its library may be broken.
+    """
     try:
         from perception import members
     except ModuleNotFoundError:
         return  # said already
     here = {name.split("/")[0]: name for name, _ in members.usable()}
     for kind in members.KINDS:
-        detail = f"{here.get(kind.name, '')}: {kind.adds}"
-        yield Finding("emotion panel", kind.name, kind.name in here, detail, f"{kind.adds}: {kind.how}")
+        name = here.get(kind.name)
+        fault = "" if name is None else _fault(name)
+        how = f"{name} is here and cannot be opened: {fault}" if fault else f"{kind.adds}: {kind.how}"
+        yield Finding("emotion panel", kind.name, name is not None and not fault, f"{name}: {kind.adds}", how)
+
+
+def _fault(member: str) -> str:
+    """Why a network of the panel cannot be opened, on one line; "" where it can."""
+    from perception import members
+
+    try:
+        members.load(member)
+    except Exception as error:  # those of the libraries too: whatever it is, the doctor says it and goes on
+        return " ".join(str(error).split()) or type(error).__name__
+    return ""
 
 
 def _abilities() -> Iterator[Finding]:

@@ -7,13 +7,15 @@ from contextlib import contextmanager
 from curation.stage import Stage
 
 ABSENT = "@absent"  # how a stage's key says it, and with it the outcomes
+UNUSABLE = "@unusable"  # its files are here and cannot be opened just now
 FILES = "perception.weights"
 
 
 def missing(stages: Iterable[Stage]) -> list[str]:
     """What the user should know of the models of these stages: one sentence for each that is absent or damaged.
 
-    A stage with a method `notes() -> tuple[str, ...]` says it in its own words.
+    A stage with a method `notes() -> tuple[str, ...]` says it in its own words; one with `why(name) -> str` says why a
+    model cannot be opened.
     """
     return list(dict.fromkeys(sentence for stage in stages for sentence in _of(stage)))
 
@@ -36,6 +38,8 @@ def _of(stage: Stage) -> Iterator[str]:
     for model in models:
         if model.endswith(ABSENT):
             yield _sentence(stage, model.removesuffix(ABSENT))
+        elif model.endswith(UNUSABLE):
+            yield _unusable(stage, model.removesuffix(UNUSABLE))
 
 
 def _sentence(stage: Stage, name: str) -> str:
@@ -52,7 +56,22 @@ def _sentence(stage: Stage, name: str) -> str:
     how = f"{known[name].without} (moee models fetch {name})"
     if found.damaged:
         return f"{name} is not used, {found.damaged[0]} is not the pinned file (size or sha256 differ): {how}"
+    if found.path is not None:  # its file is here: what opens it is not
+        from perception import members
+
+        packages = members.lacks(name)
+        lacks = f"{' and '.join(packages) or 'a package that it needs'} {'are' if len(packages) > 1 else 'is'}"
+        return f"{name} is not used, {lacks} not installed: {known[name].without} (see moee doctor)"
     return f"{name} is not here: {how}"
+
+
+def _unusable(stage: Stage, name: str) -> str:
+    """A model whose files are here, and which cannot be opened."""
+    why = getattr(stage, "why", None)
+    reason = " ".join((why(name) if why else "").split()).rstrip(".")
+    return f"{name} of the stage {stage.name} is here and cannot be opened, clips go without it: " + (
+        reason or "see moee doctor"
+    )
 
 
 @contextmanager

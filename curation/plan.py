@@ -69,7 +69,9 @@ def plan(inputs: Sequence[Input], recipe: "Recipe", workers: int, out: Path) -> 
         "spans": sum(label.start is not None for item in inputs if not item.error for label in item.labels),
         "hours": {"wanted_spans": _round(wanted), "local": _round(local.hours)},
         "storage": _storage(spans + whole, most, clips, out),
-        "time": _time(len(remote), spans + whole, local, clips, workers, [stage.name for stage in stages]),
+        "time": _time(
+            len(remote), spans + whole, local, clips, workers, [stage.name for stage in stages], _unmeasured(recipe)
+        ),
         "out": str(out),
         "workers": workers,
         "stages": [f"{stage.name} v{stage.version}" for stage in stages],
@@ -139,13 +141,23 @@ def _storage(expected: float, most: float, clips: _Clips, out: Path) -> dict[str
 
 
 def _time(
-    downloads: int, remote_hours: float, local: _Local, clips: _Clips, workers: int, stages: Sequence[str]
+    downloads: int,
+    remote_hours: float,
+    local: _Local,
+    clips: _Clips,
+    workers: int,
+    stages: Sequence[str],
+    unmeasured: dict[str, str],
 ) -> dict[str, Any]:
-    """Seconds, by the rates measured; a stage that nobody measured is named, not guessed."""
+    """Seconds, by the rates measured; a stage that nobody measured is named, not guessed.
+
+    Args:
+        unmeasured: stages whose settings make their rate another one, and one sentence for each.
+    """
     work = {
         name: rates.seconds(name, remote_hours, rates.PIXELS / 1e6) + rates.seconds(name, local.hours, local.megapixels)
         for name in stages
-        if name in rates.STAGES
+        if name in rates.STAGES and name not in unmeasured
     }
     work["export"] = rates.seconds("export", clips.hours, clips.megapixels)
     if clips.smaller:  # the sources' frames are decoded at their own size
@@ -156,10 +168,19 @@ def _time(
         "download_seconds": round(fetch),
         "work_seconds": round(analysis),
         "total_seconds": round(fetch + analysis),
-        "core_seconds_per_stage": {name: round(seconds) for name, seconds in work.items()},
-        "unmeasured_stages": [name for name in stages if name not in rates.STAGES],
+        "core_seconds_per_stage": {name: round(seconds) for name, seconds in work.items()} | dict.fromkeys(unmeasured),
+        "unmeasured_stages": [name for name in stages if name not in work],
+        "not_counted": list(unmeasured.values()),
         "rates": rates.HOW,
     }
+
+
+def _unmeasured(recipe: "Recipe") -> dict[str, str]:
+    """Stages that this recipe makes cost what nobody measured, and one sentence for each."""
+    model = recipe.stages.get("captions", {}).get("model")
+    if model is None:
+        return {}
+    return {"captions": f"how long captions by {model} take on this machine is unknown: the seconds are without them"}
 
 
 def _round(hours: float) -> float:

@@ -4,14 +4,16 @@ from __future__ import annotations
 
 import importlib.util
 import inspect
+import json
 import re
 import unicodedata
 from collections.abc import Sequence
+from pathlib import Path
 from typing import Any
 
 import numpy as np
 
-from perception.captioners import LocalModel, damaged, find_model, first_line
+from perception.captioners import CONFIG, HUB_ID, INDEX, WEIGHTS, LocalModel, damaged, find_model, first_line
 from perception.errors import PerceptionError
 
 DEVICES = ("auto", "cpu", "cuda")
@@ -19,6 +21,11 @@ MAX_NEW_TOKENS = 96
 NEEDED = ("torch", "transformers", "PIL")
 _END = re.compile(r"[.!?]+[\"'”’)\]]*(?=\s+[^a-z\s]|\s*$)|[。！？]+[”’」』）]*")
 _AROUND = "\"'“”‘’*_`#- "
+_MACHINE = re.compile(r"CUDA error|CUBLAS|CUDNN|cuDNN|out of memory|allocate memory|not enough memory")
+
+
+class MachineError(PerceptionError):
+    """The machine failed, not the model or the pictures: memory ran out, or the accelerator; later it may succeed."""
 
 
 class Captioner:
@@ -58,6 +65,7 @@ class Captioner:
 
         Raises:
             PerceptionError: the model or a library is missing, damaged or of another kind.
+            MachineError: memory ran out, or the accelerator failed.
         """
         place = _device(device)
         found = find_model(model, revision)
@@ -76,6 +84,7 @@ class Captioner:
 
         Raises:
             PerceptionError: a picture of another kind, more than the model can hold, or no words came.
+            MachineError: memory ran out, or the accelerator failed.
         """
         import torch
 
@@ -85,8 +94,8 @@ class Captioner:
             with torch.inference_mode():
                 written = self.network.generate(**inputs, max_new_tokens=self.max_new_tokens)[0, length:]
             text = self._processor.decode(written, skip_special_tokens=True)
-        except (RuntimeError, ValueError, IndexError, TypeError) as error:
-            raise PerceptionError(f"{self.name} could not caption the pictures ({first_line(error)}).") from error
+        except (RuntimeError, ValueError, IndexError, TypeError, MemoryError) as error:
+            raise _kind(error)(f"{self.name} could not caption the pictures ({first_line(error)}).") from error
         sentence = first_sentence(text, stopped=len(written) >= self.max_new_tokens)
         if not sentence:
             raise PerceptionError(f"{self.name} wrote no words.")
@@ -97,6 +106,7 @@ class Captioner:
 
         Raises:
             PerceptionError: a picture of another kind, or more than the model can hold.
+            MachineError: memory ran out, or the accelerator failed.
         """
         from PIL import Image
 
@@ -112,15 +122,14 @@ class Captioner:
         try:
             inputs = self._processor.apply_chat_template(
                 asked, add_generation_prompt=True, tokenize=True, return_dict=True, return_tensors="pt"
-            )
+            ).to(self.device)
         except Exception as error:  # the library's own classes, and those of the template
-            raise PerceptionError(f"{self.name} does not take the pictures ({first_line(error)}).") from error
+            raise _kind(error)(f"{self.name} does not take the pictures ({first_line(error)}).") from error
         length = inputs["input_ids"].shape[1]
         most = getattr(self.network.config.get_text_config(), "max_position_embeddings", None)
         if most is not None and length + self.max_new_tokens > most:
             raise PerceptionError(f"{self.name} holds {most} tokens, and the pictures and the prompt are {length}.")
-        moved = inputs.to(self.device)
-        return {name: _as_weights(value, self.network.dtype) for name, value in moved.items()}
+        return {name: _as_weights(value, self.network.dtype) for name, value in inputs.items()}
 
 
 def usable(model: str, revision: str | None = None, device: str = "auto") -> tuple[str, str]:
@@ -133,6 +142,34 @@ def usable(model: str, revision: str | None = None, device: str = "auto") -> tup
     found = find_model(model, revision)
     _open_processor(found)
     return found.name, found.sha256
+
+
+def weight_bytes(model: str, revision: str | None = None) -> int | None:
+    """Bytes of a model's safetensors, without asking the hub or reading them; None where they are not all here."""
+    folder = Path(model).expanduser()
+    if not folder.is_dir():
+        if not HUB_ID.fullmatch(model) or importlib.util.find_spec("huggingface_hub") is None:
+            return None
+        from huggingface_hub import try_to_load_from_cache
+
+        cached = try_to_load_from_cache(model, CONFIG, revision=revision)
+        if not isinstance(cached, str):
+            return None
+        folder = Path(cached).parent
+    try:
+        named = json.loads((folder / INDEX).read_bytes())["weight_map"] if (folder / INDEX).is_file() else {"": WEIGHTS}
+        return sum((folder / name).stat().st_size for name in set(named.values()))
+    except (OSError, ValueError, LookupError, TypeError, AttributeError, RecursionError):
+        return None  # damaged: `find_model` says how
+
+
+def on_accelerator(device: str = "auto") -> bool:
+    """Whether a model would run on CUDA."""
+    if device == "cpu" or importlib.util.find_spec("torch") is None:
+        return False
+    import torch
+
+    return torch.cuda.is_available()
 
 
 def first_sentence(text: str, stopped: bool = False) -> str:
@@ -221,6 +258,8 @@ def _open_network(found: LocalModel, device: str) -> Any:
         )
         network, report = opened[0].to(device).eval(), opened[1]
     except Exception as error:  # the library's own classes, one per kind of damage
+        if _kind(error) is MachineError:
+            raise MachineError(f"{found.name} could not be opened just now ({first_line(error)}).") from error
         raise damaged(found.folder, f"its network cannot be opened ({first_line(error)})") from error
     lacking = sorted(map(str, report["missing_keys"])) + sorted(map(str, report["mismatched_keys"]))
     if lacking:  # the library fills them with random numbers
@@ -229,6 +268,16 @@ def _open_network(found: LocalModel, device: str) -> Any:
     greedy.do_sample, greedy.num_beams, greedy.max_length = False, 1, None
     greedy.temperature = greedy.top_p = greedy.top_k = None
     return network
+
+
+def _kind(error: BaseException) -> type[PerceptionError]:
+    """The class that says whose fault an error is: the machine's, or the model's and the pictures'."""
+    import torch
+
+    exhausted = (MemoryError, torch.OutOfMemoryError, torch.AcceleratorError)
+    if isinstance(error, exhausted) or (isinstance(error, RuntimeError) and _MACHINE.search(str(error))):
+        return MachineError
+    return PerceptionError
 
 
 def _as_weights(value: Any, dtype: Any) -> Any:

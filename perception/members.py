@@ -8,15 +8,16 @@ folder (`$MOEE_WEIGHTS`), as `KINDS` says. None of these is ever downloaded.
 from __future__ import annotations
 
 import importlib
+import importlib.util
 from dataclasses import dataclass
 from typing import Protocol, cast
 
-from perception import weights, xception
+from perception import xception
 from perception.errors import PerceptionError
 from perception.panel import About, PixelMember
 
 ABSENT: tuple[str, ...]
-"""Networks of the registry that are missing here, so that a later run that has them does its work again."""
+"""Networks of the registry that cannot be used here, so that a later run that can does its work again."""
 
 
 @dataclass(frozen=True)
@@ -57,6 +58,7 @@ KINDS = (
     ),
 )
 _MODULES = {xception.MODEL: "perception.xception"}
+_PACKAGES = {xception.MODEL: ("torch", "h5py")}
 
 
 class _Module(Protocol):
@@ -78,6 +80,11 @@ def about(name: str) -> About:
         PerceptionError: there is no such member.
     """
     return _module(name).about(name)
+
+
+def lacks(name: str) -> tuple[str, ...]:
+    """Packages that a network of the registry needs and that are not installed."""
+    return tuple(package for package in _PACKAGES.get(name, ()) if importlib.util.find_spec(package) is None)
 
 
 def load(name: str, device: str = "cpu") -> PixelMember:
@@ -102,7 +109,7 @@ def _module(name: str) -> _Module:
 
 
 def __getattr__(name: str) -> tuple[str, ...]:
-    """`ABSENT` is found anew each time it is asked for: files come and go."""
+    """`ABSENT` is found anew each time it is asked for: files and packages come and go."""
     if name != "ABSENT":
         raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
-    return () if weights.available(xception.MODEL) else (xception.MODEL,)
+    return () if xception.usable() else (xception.MODEL,)

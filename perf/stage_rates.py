@@ -59,7 +59,14 @@ def measure(clips: list[Path], recipe: str) -> dict[str, Any]:
         return {
             "analysis": round(_analysis(rates), 1),
             "groups": {name: _with_and_without(rates, group) for name, group in GROUPS.items()},
-            "panel": sorted({model.split("@")[0] for models in panel for model in models if "@absent" not in model}),
+            "panel": sorted(
+                {
+                    model.split("@")[0]
+                    for models in panel
+                    for model in models
+                    if not model.endswith(("@absent", "@unusable"))
+                }
+            ),
             "decoded_over_source_frames": result["frames"]["ratio"],
             "megapixels": round(megapixels, 3),
             "source_seconds": round(hours * 3600, 1),

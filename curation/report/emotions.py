@@ -111,7 +111,7 @@ def _facts(of: Labels, found: Tally) -> list[tuple[str, str]]:
     ]
     if both.any():
         same = int((of.label[both] == of.given[both]).sum())
-        facts.append(("the panel's label is the given one", f"{_part(same, int(both.sum()))}"))
+        facts.append(("the panel's label is exactly the given one", f"{_part(same, int(both.sum()))}"))
     return facts
 
 

@@ -27,6 +27,8 @@ REASONS: Final = {  # codes that no measured column explains
 AMBIGUOUS: Final = {  # why the label of a face is doubtful
     "members-disagree": "the members of the panel disagree",
     "weak": "no emotion leads clearly",
+    "few-members": "one member of the panel alone spoke",
+    "still": "the face does not move",
     "two-emotions": "two emotions are nearly as likely",
     "changes": "the expression changes within the clip",
     "few-frames": "the face was seen in few frames",

@@ -3,7 +3,9 @@
 As MoEE does it (arXiv 2501.01808): five random frames of a clip and the text of their action units go to the model.
 """
 
+import errno
 import hashlib
+import os
 from collections.abc import Sequence
 from dataclasses import dataclass
 from fractions import Fraction
@@ -13,12 +15,24 @@ from typing import TYPE_CHECKING, Annotated, Any, ClassVar, Literal
 
 from pydantic import Field
 
-from curation.stage import SourceWork, Stage
+from curation.stage import Resources, SourceWork, Stage
 
 if TYPE_CHECKING:
     import numpy as np
 
 SENTENCE = "sentence"  # what `caption_model` says of a sentence that no model wrote
+UNKNOWN_BYTES = 8 << 30  # taken for a model that is not here yet: one of 4 billion weights
+_PASSING = (  # errors of the disk or the process, no fault of a clip
+    errno.ENOSPC,
+    errno.EDQUOT,
+    errno.EROFS,
+    errno.EIO,
+    errno.EACCES,
+    errno.ESTALE,
+    errno.EMFILE,
+    errno.ENFILE,
+    errno.ENOMEM,
+)
 LONG_SIDE = 512  # px of the pictures that the model is shown
 TIME_BASE = ("time_base_num", "time_base_den")
 _SAID = ("emotion", "second_emotion", "compound", "intensity", "ambiguous", "action_units")
@@ -59,6 +73,17 @@ class Captions(Stage):
     device: Literal["auto", "cpu", "cuda"] = "auto"
     max_new_tokens: Annotated[int, Field(ge=8, le=1024)] = 96
 
+    @property
+    def resources(self) -> Resources:  # type: ignore[override]
+        """With a model twice its files (of 16 bits, opened at 32 on a processor) and 1 GiB for the rest."""
+        if self.model is None:
+            return Resources()
+        from perception.captions import on_accelerator, weight_bytes
+
+        held = weight_bytes(self.model, self.revision)
+        gpus = 1.0 if on_accelerator(self.device) else 0.0
+        return Resources(gpus=gpus, memory=2 * (UNKNOWN_BYTES if held is None else held) + (1 << 30))
+
     def models(self) -> tuple[str, ...]:
         """The model, opened but for its weights.
 
@@ -75,6 +100,8 @@ class Captions(Stage):
 
         Raises:
             PerceptionError: the model's weights cannot be opened.
+            SourceUnavailableError: memory ran out or the accelerator failed; the source is tried again next time.
+            OSError: the disk refuses.
         """
         import pyarrow as pa
 
@@ -91,14 +118,22 @@ class Captions(Stage):
         plain = _plain(row)
         if self.model is None or row["status"] != "kept" or row["file"] is None:
             return plain, None if plain is None else SENTENCE
+        from curation.task import SourceUnavailableError
         from media.errors import MediaError
+        from perception.captions import MachineError
         from perception.errors import PerceptionError
 
-        captioner = _captioner(self.model, self.revision, self.device, self.max_new_tokens)
+        try:
+            captioner = _captioner(self.model, self.revision, self.device, self.max_new_tokens)
+        except MachineError as error:
+            raise SourceUnavailableError(str(error)) from error
         try:
             pictures, prompt = self._asked(work, row)
             return captioner(pictures, prompt), captioner.model
+        except MachineError as error:
+            raise SourceUnavailableError(str(error)) from error
         except (MediaError, PerceptionError, OSError) as error:
+            _raise_if_it_passes(error)
             said = (error.strerror or type(error).__name__) if isinstance(error, OSError) else str(error)
             return plain, f"{SENTENCE} ({captioner.model} failed: {said})"
 
@@ -208,6 +243,14 @@ def _plain(row: dict[str, Any]) -> str | None:
 
     first, second = COMPOUNDS.get(row["compound"] or "", (row["emotion"], row["second_emotion"]))
     return sentence(first, second, row["intensity"], bool(row["ambiguous"]), row["action_units"])
+
+
+def _raise_if_it_passes(error: Exception) -> None:
+    """A full or broken disk is no fault of the clip: it must not be recorded as one."""
+    for each in (error, error.__cause__):
+        code = getattr(each, "errno", None)
+        if code in _PASSING:
+            raise OSError(code, os.strerror(code)) from error
 
 
 @cache

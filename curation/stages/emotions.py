@@ -65,19 +65,31 @@ class Emotions(PixelStage):
     least_face: Annotated[int, Field(ge=0, le=LONG_SIDE)] = 24
 
     def models(self) -> tuple[str, ...]:
-        """The networks that this machine has, and those of the registry that it has not.
+        """The networks that this machine opens, those that it cannot open, and those of the registry that it has not.
+
+        Each is opened once per process, so that a network that fails for a passing reason is tried again next time.
 
         Raises:
-            CurationError: a member that the recipe names is not here.
+            CurationError: a member that the recipe names is not here or cannot be opened.
         """
         from perception import members
 
+        keys = []
+        for name, sha256 in self._panel():
+            network, why = _opened(name, sha256)
+            if network is None and self.members != "auto":
+                raise CurationError(f"stages.emotions.members: {why}")
+            keys.append(f"{name}@unusable" if network is None else f"{name}@{sha256}")
         absent = members.ABSENT if self.members == "auto" else ()
-        return (*(f"{name}@{sha256}" for name, sha256 in self._panel()), *(f"{name}@absent" for name in absent))
+        return (*keys, *(f"{name}@absent" for name in absent))
+
+    def why(self, name: str) -> str:
+        """Why a network that is here cannot be opened; "" where it can."""
+        return next((_opened(*found)[1] for found in self._panel() if found[0] == name), "")
 
     def consumer(self, work: SourceWork) -> FrameConsumer:
         """A fresh consumer; it runs after the one that finds faces, or after its replay."""
-        networks = [_opened(name, sha256) for name, sha256 in self._panel()]
+        networks = [_opened(name, sha256)[0] for name, sha256 in self._panel()]
         return _Panel(self, work, [_Judge(network, self._rate(network)) for network in networks if network is not None])
 
     def _panel(self) -> list[tuple[str, str]]:
@@ -112,16 +124,16 @@ def _not_here(name: str) -> str:
 
 
 @cache
-def _opened(name: str, sha256: str) -> Any:
-    """The network, opened once per process, or None where its file is right and still cannot be opened."""
+def _opened(name: str, sha256: str) -> tuple[Any, str]:
+    """The network, opened once per process, or None and why it cannot be opened."""
     from perception import members
     from perception.errors import PerceptionError
 
     try:
-        return members.load(name)
-    except (PerceptionError, ImportError, OSError) as error:
-        log.warning("Clips go without the emotions of %s: %s", name, error)
-        return None
+        return members.load(name), ""
+    except (PerceptionError, ImportError, MemoryError, OSError, *RAISED) as error:
+        log.debug("Clips go without the emotions of %s: %s", name, error)  # a run says it at its beginning
+        return None, str(error) or type(error).__name__
 
 
 @cache

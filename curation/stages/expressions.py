@@ -12,6 +12,9 @@ from curation.stages.expression_tracks import ExpressionTrack, expression_tracks
 
 LEAST_FRAMES = 10  # with landmarks; fewer say nothing sure of a clip
 LEAST_SHARE = 0.5  # of a clip's frames
+LEAST_MEMBERS = 2  # one alone agrees with itself: no agreement, no compound, no clear label
+STILL = 0.5  # of intensity: a face in which no action comes or goes by this much is a picture
+_NEVER = 2.0
 TURNED = 35.0  # degrees; beyond, half of the face is guessed
 
 
@@ -66,7 +69,8 @@ class Expressions(Stage):
         if not len(part.frames):
             return {}
         said = part.pooled()
-        rules = Rules(self.margin, self.agreement, self.both, self.alone)
+        alone = len(said) < LEAST_MEMBERS
+        rules = Rules(self.margin, self.agreement, _NEVER if alone else self.both, self.alone)
         found = verdict(list(said.values()), rules)
         second = None if found.second is None else EMOTIONS[found.second]
         compound = None if second is None else compound_of(EMOTIONS[found.label], second) or OTHER_COMPOUND
@@ -83,7 +87,7 @@ class Expressions(Stage):
             "emotion_probability": found.probability,
             "emotion_margin": found.margin,
             "emotion_entropy": found.entropy,
-            "emotion_agreement": found.agreement,
+            "emotion_agreement": None if alone else found.agreement,
             "emotion_doubts": len(reasons),
             "expression_noncommercial": part.noncommercial,
         } | part.summary()
@@ -91,6 +95,10 @@ class Expressions(Stage):
 
 def _doubts(part: ExpressionTrack, frames: int, rules: Any) -> Iterator[str]:
     """What speaks against a clip's label beside the probabilities themselves."""
+    if len(part.members) < LEAST_MEMBERS:
+        yield "few-members"
+    if float(np.ptp(part.beyond, axis=0).max()) < STILL:
+        yield "still"
     from perception.verdict import verdict
 
     halves = [half for half in part.halves() if len(half.frames)]

@@ -28,7 +28,7 @@ _OF_THE_HUB: Final = """
 """  # more of its identifiers: huggingface.co/docs/hub/repositories-licenses
 _LINK: Final = "README.md#sources-and-licences"
 _ROWS: Final = 40  # of a table of foreign names
-_ABSENT: Final = "@absent"  # what stands for the hash of a model that was not on the machine
+_ABSENT: Final = ("@absent", "@unusable")  # what stands for the hash of a model that did not work on the machine
 _NAMED: Final = 20  # ids of clips that were left out, for each reason
 
 
@@ -212,7 +212,7 @@ def _limits(facts: Facts) -> Iterator[str]:
     if facts.unmeasured:
         columns = ", ".join(f"`{name}`" for name in facts.unmeasured)
         yield f"- Not measured or not given, null in every clip: {columns}."
-    absent = [text(model.removesuffix(_ABSENT)) for model in facts.models if model.endswith(_ABSENT)]
+    absent = [text(model.rpartition("@")[0]) for model in facts.models if model.endswith(_ABSENT)]
     if absent:
         yield f"- Models that were missing, so what they measure is null or was found otherwise: {', '.join(absent)}."
     yield from expressions.limits(facts.seen)

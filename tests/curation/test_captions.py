@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import errno
 import itertools
+import os
 import re
 from collections.abc import Iterator
 from fractions import Fraction
@@ -16,7 +18,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from curation.pipeline import config_hash
-from curation.stage import SourceWork
+from curation.stage import Resources, SourceWork
 from curation.stages import captions
 from curation.stages.captions import Captions, chosen_frames, pictures_at, prompt_of
 from curation.stages.sentences import sentence
@@ -24,6 +26,7 @@ from manifests.emotions import BASIC, COMPOUNDS, EMOTIONS
 from manifests.schema import table_from_rows
 from perception.action_units import ACTION_UNITS, COUNT, NUMBERS, PRESENT, stored
 from perception.errors import PerceptionError
+from perception.facs import SHOWN
 from tests.perception import tiny_captioner
 
 FRAMES = 30
@@ -67,9 +70,15 @@ def units(**intensities: float) -> list[float]:
         ({"emotion": "happy", "action_units": units(au12=PRESENT - 0.01)}, "A person who is happy."),
         ({"emotion": "happy", "action_units": [float("nan")] * COUNT}, "A person who is happy."),
         (
-            {"emotion": "happy", "action_units": units(au12=1, au2=4, au6=3, au7=2, au5=1.5)},
-            "A person who is happy: outer brows raised, cheeks raised, lids tightened, upper lids raised.",
+            {"emotion": "fear", "action_units": units(au1=1, au2=2, au4=3, au5=4, au20=5, au12=5)},
+            "A person who is afraid: lips stretched, upper lids raised, brows lowered and drawn together, outer brows "
+            "raised.",
         ),
+        (
+            {"emotion": "happy", "action_units": units(au6=5, au12=1, au4=4)},
+            "A person who is happy: lip corners pulled up.",
+        ),
+        ({"emotion": "neutral", "action_units": units(au4=4, au43=5)}, "A person whose face is neutral."),
     ],
 )
 def test_the_sentence_says_what_is_measured(facts: dict[str, Any], said: str) -> None:
@@ -98,10 +107,11 @@ def test_every_sentence_is_one_plain_sentence(
     known = {unit.text for unit in ACTION_UNITS if not unit.speech} | {"inner and outer brows raised"}
     assert set(told) <= known
     if action_units is not None:
+        belong = {number for name in (emotion, second) if name for number in SHOWN[name]} - {6, 9}
         seen = [
             unit.text
             for unit, value in zip(ACTION_UNITS, action_units, strict=True)
-            if value >= PRESENT and not unit.speech
+            if value >= PRESENT and unit.number in belong
         ]
         merged = "inner and outer brows raised" in told
         assert len(told) + merged == min(4, len(seen))
@@ -335,6 +345,51 @@ def test_a_caption_that_fails_costs_itself_only_and_says_so(tmp_path: Path, clip
     assert "\n" not in model
 
 
+def test_a_machine_that_fails_costs_no_caption_but_the_source_until_the_next_run(
+    tmp_path: Path, clip: Path, spy: Spy, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    from curation.task import SourceUnavailableError
+    from perception.captions import MachineError
+
+    (tmp_path / "clip.mp4").symlink_to(clip)
+    work = work_of(tmp_path, [clip_row(1, emotion="happy", ambiguous=[])])
+    before = work.tables["clips"]
+
+    def fail(*given: Any) -> Any:
+        raise MachineError("spy could not caption the pictures (CUDA out of memory).")
+
+    with monkeypatch.context() as patch:
+        patch.setattr(Spy, "__call__", fail)
+        with pytest.raises(SourceUnavailableError, match="CUDA out of memory"):
+            Captions(model="any").run(work)
+    with monkeypatch.context() as patch:
+        patch.setattr(captions, "_captioner", fail)  # or when it opens the model
+        with pytest.raises(SourceUnavailableError, match="CUDA out of memory"):
+            Captions(model="any").run(work)
+    assert work.tables["clips"] is before
+    Captions(model="any").run(work)
+    assert said(work) == [("A spy's caption.", Spy.model)]
+
+
+@pytest.mark.parametrize("code", [errno.ENOSPC, errno.EIO, errno.EROFS, errno.ESTALE, errno.ENOMEM, errno.EMFILE])
+@pytest.mark.parametrize("wrapped", [True, False])
+def test_a_disk_that_refuses_is_no_fault_of_the_clip(
+    tmp_path: Path, spy: Spy, monkeypatch: pytest.MonkeyPatch, code: int, wrapped: bool
+) -> None:
+    from media.errors import MediaError
+
+    def refuse(*given: Any) -> Any:
+        error = OSError(code, os.strerror(code), "clip.mp4")
+        if wrapped:
+            raise MediaError("the file cannot be read") from error
+        raise error
+
+    monkeypatch.setattr(captions, "pictures_at", refuse)
+    with pytest.raises(OSError, match=re.escape(os.strerror(code))) as raised:
+        Captions(model="any").run(work_of(tmp_path, [clip_row(1)]))
+    assert raised.value.errno == code
+
+
 @pytest.mark.parametrize(
     ("seconds", "frames"), [((0,), [0]), ((0.041, 0.059, 0.061), [1, 1, 2]), ((1.16, 9), [29, 29])]
 )
@@ -376,6 +431,20 @@ def test_a_model_that_cannot_be_opened_stops_the_run_before_it_begins(tmp_path: 
         with pytest.raises(PerceptionError):
             missing([stage])
     assert missing([Captions(model=str(tiny), device="cpu"), Captions()]) == []
+
+
+def test_a_stage_with_a_model_says_how_much_memory_it_needs(
+    tmp_path: Path, tiny: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("huggingface_hub.constants.HF_HUB_CACHE", str(tmp_path))
+    weights = (tiny / "model.safetensors").stat().st_size
+    assert Captions(model=str(tiny), device="cpu").resources == Resources(memory=2 * weights + (1 << 30))
+    assert Captions().resources == Resources()
+    unknown = Resources(memory=2 * captions.UNKNOWN_BYTES + (1 << 30))
+    for model in ("moee-tests/not-in-the-cache", "no name", str(tmp_path)):
+        assert Captions(model=model, device="cpu").resources == unknown
+    monkeypatch.setattr("torch.cuda.is_available", lambda: True)
+    assert [Captions(model=str(tiny), device=each).resources.gpus for each in ("auto", "cuda", "cpu")] == [1.0, 1.0, 0]
 
 
 def test_settings_are_in_the_key_and_wrong_ones_are_refused() -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import gc
+import importlib.util
 import logging
 import sys
 import types
@@ -10,6 +11,7 @@ import weakref
 from collections import Counter
 from collections.abc import Callable, Iterator, Sequence
 from fractions import Fraction
+from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -415,21 +417,49 @@ def test_a_network_that_answers_nonsense_has_no_rows_and_is_told_once(
     assert "odd judged none" in caplog.text
 
 
-def test_a_network_that_cannot_be_opened_is_told_once_and_has_no_rows(
-    machine: Machine, caplog: pytest.LogCaptureFixture, monkeypatch: pytest.MonkeyPatch
+@pytest.mark.parametrize("fault", [PerceptionError, ImportError, MemoryError, OSError, RuntimeError])
+def test_a_network_that_cannot_be_opened_has_no_rows_and_is_tried_again_by_the_next_run(
+    machine: Machine, caplog: pytest.LogCaptureFixture, monkeypatch: pytest.MonkeyPatch, fault: type[Exception]
 ) -> None:
+    machine.put(Member("one"), Member("two"))
+    opened: list[str] = []
+
+    def load(name: str, device: str = "cpu") -> Member:
+        opened.append(name)
+        if name == "one":
+            raise fault("The library of one is\nbroken.")
+        return machine.here[name]
+
+    hashes = "0" * 64
+    monkeypatch.setattr(machine, "load", load)
+    for _ in range(3):
+        assert Emotions().models() == ("one@unusable", f"two@{hashes}")
+        found = looks(Emotions(), one_face(40), [track(0, 0, 40)])
+        assert set(found.column("member").to_pylist()) == {"two"}
+    assert missing([Emotions(), Emotions()]) == [
+        "one of the stage emotions is here and cannot be opened, clips go without it: The library of one is broken"
+    ]
+    assert not [record for record in caplog.records if record.levelno >= logging.WARNING]  # it is said once, above
+    assert opened == ["one", "two"]  # each once, however often it is asked
+    monkeypatch.undo()
+    emotions._opened.cache_clear()  # another process, when it passed
+    monkeypatch.setitem(sys.modules, "perception.members", machine)
+    monkeypatch.setattr(perception, "members", machine, raising=False)
+    assert Emotions().models() == (f"one@{hashes}", f"two@{hashes}")
+    assert missing([Emotions()]) == []
+
+
+def test_a_named_network_that_cannot_be_opened_stops_the_run(machine: Machine, monkeypatch: pytest.MonkeyPatch) -> None:
     machine.put(Member("one"), Member("two"))
 
     def load(name: str, device: str = "cpu") -> Member:
-        if name == "one":
-            raise PerceptionError("The file of one is right and still cannot be opened.")
-        return machine.here[name]
+        raise PerceptionError(f"The file of {name} holds another network.")
 
     monkeypatch.setattr(machine, "load", load)
-    for _ in range(3):
-        found = looks(Emotions(), one_face(40), [track(0, 0, 40)])
-        assert set(found.column("member").to_pylist()) == {"two"}
-    assert caplog.text.count("cannot be opened") == 1
+    for ask in (lambda stage: stage.models(), lambda stage: missing([stage])):
+        with pytest.raises(CurationError) as refused:
+            ask(Emotions(members=("two",)))
+        assert str(refused.value) == "stages.emotions.members: The file of two holds another network."
 
 
 def test_without_networks_there_are_no_rows(machine: Machine) -> None:
@@ -449,7 +479,8 @@ def test_the_key_names_every_network_and_those_of_the_registry_that_are_missing(
     hashes = "0" * 64
     assert Emotions().models() == (f"one@{hashes}", f"two@{hashes}", "fer2013-mini-xception@absent")
     assert Emotions(members=("two",)).models() == (f"two@{hashes}",)
-    assert machine.opened == []  # a key costs no network
+    assert Emotions().models() == (f"one@{hashes}", f"two@{hashes}", "fer2013-mini-xception@absent")
+    assert machine.opened == ["one", "two"]  # a key opens each once
 
 
 def test_a_named_member_that_is_missing_is_one_sentence_with_the_place_of_its_file(machine: Machine) -> None:
@@ -458,7 +489,11 @@ def test_a_named_member_that_is_missing_is_one_sentence_with_the_place_of_its_fi
         Emotions(members=("deepface", "one")).models()
 
 
-def test_what_is_missing_is_said_once_and_folders_that_nobody_has_are_not_mentioned(machine: Machine) -> None:
+def test_what_is_missing_is_said_once_and_folders_that_nobody_has_are_not_mentioned(
+    machine: Machine, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    for place in ("MOEE_WEIGHTS", "MOEE_CACHE"):
+        monkeypatch.setenv(place, str(tmp_path))
     machine.put(Member("one"))
     assert missing([Emotions()]) == []
     machine.ABSENT = ("fer2013-mini-xception",)
@@ -466,6 +501,24 @@ def test_what_is_missing_is_said_once_and_folders_that_nobody_has_are_not_mentio
     assert sentence.startswith("fer2013-mini-xception is not ")
     assert "moee models fetch fer2013-mini-xception" in sentence
     assert missing([Emotions(members=("one",))]) == []
+
+
+def test_a_package_that_is_missing_beside_a_file_that_is_here_is_named(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    from perception import members, weights
+
+    name = "fer2013-mini-xception"
+    if not weights.available(name):
+        pytest.skip(f"{name} is not here: moee models fetch {name}")
+    found = importlib.util.find_spec
+    for package in ("torch", "h5py"):
+        monkeypatch.setattr(importlib.util, "find_spec", lambda n, gone=package: None if n == gone else found(n))
+        assert list(members.ABSENT) == [name]
+        assert f"{name}@absent" in Emotions().models()
+        (sentence,) = (said for said in missing([Emotions()]) if said.startswith(name))
+        assert f"{package} is not installed" in sentence
+        assert "fetch" not in sentence
 
 
 def settings(**values: Any) -> Emotions:

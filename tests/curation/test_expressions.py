@@ -149,6 +149,12 @@ def test_few_frames_and_a_turned_head_are_doubts(tmp_path: Path) -> None:
     assert not {"turned-away", "few-frames"} & set(clip["ambiguous"])
 
 
+def test_a_still_picture_is_in_doubt_and_a_moving_face_is_not(tmp_path: Path) -> None:
+    (still,) = worked(tmp_path, shapes(100, *SMILE), [(0, 100)])["clips"]
+    (moving,) = worked(tmp_path, shapes(100, *SMILE, first=30), [(0, 100)])["clips"]
+    assert "still" in still["ambiguous"] and "still" not in moving["ambiguous"]
+
+
 def test_a_network_that_did_not_look_at_a_clip_is_silent_there(tmp_path: Path) -> None:
     first, second = worked(tmp_path, shapes(100, *SMILE), [(0, 50), (50, 100)], [(10, "happy"), (20, "happy")])["clips"]
     assert first["members"][-1] == NETWORK and NETWORK not in second["members"]
@@ -157,6 +163,8 @@ def test_a_network_that_did_not_look_at_a_clip_is_silent_there(tmp_path: Path) -
 def test_without_blendshapes_and_networks_the_mesh_speaks(tmp_path: Path) -> None:
     (clip,) = worked(tmp_path, None, [(0, 60)], count=60)["clips"]
     assert clip["members"] == ["facs-mesh"] and clip["emotion"] in EMOTIONS
+    assert "few-members" in clip["ambiguous"]  # it agrees with itself: no agreement, no compound, no clear label
+    assert clip["emotion_agreement"] is None and clip["compound"] is None
     assert clip["action_units_model"] == "mesh" and clip["expression_noncommercial"] is False
 
 

@@ -91,6 +91,19 @@ def test_a_stage_that_was_not_measured_is_named(tmp_path: Path) -> None:
     assert set(found["core_seconds_per_stage"]) | set(found["unmeasured_stages"]) == names
 
 
+def test_nobody_knows_how_long_a_model_takes_for_captions(tmp_path: Path) -> None:
+    recipe = load_recipe("talking-head")
+    plain = plan([remote(1, (0, 36000))], recipe, 1, tmp_path)["time"]
+    asked = recipe.model_copy(update={"stages": recipe.stages | {"captions": {"model": "some/model"}}})
+    found = plan([remote(1, (0, 36000))], asked, 1, tmp_path)["time"]
+    assert plain["not_counted"] == [] and plain["core_seconds_per_stage"]["captions"] == 2
+    assert found["core_seconds_per_stage"]["captions"] is None and "captions" in found["unmeasured_stages"]
+    assert found["not_counted"] == [
+        "how long captions by some/model take on this machine is unknown: the seconds are without them"
+    ]
+    assert found["work_seconds"] == pytest.approx(plain["work_seconds"] - 2, abs=1)
+
+
 def test_local_files_count_with_their_length_and_size(test_data: Path, tmp_path: Path) -> None:
     films = sorted((test_data / "videos").glob("talk_512_*"))
     found = plan([Input(film, film.name) for film in films], load_recipe("talking-head"), 1, tmp_path)

@@ -18,7 +18,7 @@ import numpy as np
 import pytest
 
 from perception.captioners import BESIDE, find_model, read_model
-from perception.captions import Captioner, first_sentence, usable
+from perception.captions import Captioner, MachineError, first_sentence, usable, weight_bytes
 from perception.errors import PerceptionError
 from tests.perception import tiny_captioner
 
@@ -134,6 +134,57 @@ def test_a_model_that_writes_nothing_is_an_error(captioner: Captioner, monkeypat
 )
 def test_only_the_first_sentence_is_kept_and_it_is_clean(text: str, stopped: bool, sentence: str) -> None:
     assert first_sentence(text, stopped) == sentence
+
+
+def failures() -> list[tuple[BaseException, type[PerceptionError]]]:
+    import torch
+
+    return [
+        (torch.OutOfMemoryError("CUDA out of memory. Tried to allocate 2 GiB."), MachineError),
+        (torch.AcceleratorError("CUDA error: unspecified launch failure"), MachineError),
+        (RuntimeError("CUDA error: CUBLAS_STATUS_ALLOC_FAILED when calling cublasCreate"), MachineError),
+        (RuntimeError("[enforce fail] DefaultCPUAllocator: can't allocate memory: you tried"), MachineError),
+        (MemoryError(), MachineError),
+        (RuntimeError("mat1 and mat2 shapes cannot be multiplied"), PerceptionError),
+        (ValueError("Image features and image tokens do not match"), PerceptionError),
+    ]
+
+
+def test_a_machine_that_fails_is_told_from_a_model_that_does(
+    captioner: Captioner, made: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    import transformers
+
+    for error, kind in failures():
+
+        def fail(*given: object, error: BaseException = error, **named: object) -> None:
+            raise error
+
+        places = [(captioner.network, "generate", lambda: captioner(pictures(), PROMPT))]
+        places.append((captioner._processor, "apply_chat_template", lambda: captioner(pictures(), PROMPT)))
+        kinds = transformers.AutoModelForImageTextToText
+        places.append((kinds, "from_pretrained", lambda: Captioner.load(str(made), device="cpu")))
+        for owner, name, ask in places:
+            with monkeypatch.context() as patch:
+                patch.setattr(owner, name, fail)
+                with pytest.raises(PerceptionError) as caught:
+                    ask()
+            assert type(caught.value) is kind, (name, error)
+            assert "\n" not in str(caught.value)
+
+
+def test_weights_are_measured_without_opening_them(folder: Path) -> None:
+    size = (folder / "model.safetensors").stat().st_size
+    assert weight_bytes(str(folder)) == size
+    (folder / "consolidated.safetensors").write_bytes(b"x" * 100)  # the same weights in another form
+    assert weight_bytes(str(folder)) == size
+    index = folder / "model.safetensors.index.json"
+    named = {"a": "model.safetensors", "b": "model.safetensors", "c": "consolidated.safetensors"}
+    index.write_text(json.dumps({"weight_map": named}))
+    assert weight_bytes(str(folder)) == size + 100
+    for wrong in ("[]", "{", '{"weight_map": 3}', '{"weight_map": {"a": "gone"}}', '{"weight_map": {"a": 3}}'):
+        index.write_text(wrong)
+        assert weight_bytes(str(folder)) is None
 
 
 # -- which models are taken -----------------------------------------------------------------------

@@ -10,6 +10,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
+import moee_doctor
 from perception import members, weights, xception
 from perception.errors import PerceptionError
 from perception.panel import About, FaceCrop
@@ -101,6 +102,40 @@ def test_a_network_whose_library_is_missing_is_not_usable(
     with caplog.at_level("DEBUG"):
         assert members.usable() == ()
     assert "onnxruntime is not installed" in caplog.text
+
+
+def test_the_registry_s_network_is_missed_where_its_packages_are(monkeypatch: pytest.MonkeyPatch) -> None:
+    if not weights.available(xception.MODEL):
+        pytest.skip(f"{xception.MODEL} is not here: moee models fetch {xception.MODEL}")
+    assert (members.ABSENT, members.lacks(xception.MODEL)) == ((), ())
+    found = importlib.util.find_spec
+    for package in ("torch", "h5py"):
+        monkeypatch.setattr(
+            importlib.util, "find_spec", lambda name, gone=package: None if name == gone else found(name)
+        )
+        assert xception.MODEL not in dict(members.usable())
+        assert (members.ABSENT, members.lacks(xception.MODEL)) == ((xception.MODEL,), (package,))
+
+
+def test_the_doctor_opens_what_is_here_and_says_why_it_cannot(
+    nothing: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    pytest.importorskip("onnxruntime")
+    path = Network(8, 260).write(nothing / "emotiefflib" / "enet_b2_8.onnx")
+
+    def finding() -> moee_doctor.Finding:
+        return next(each for each in moee_doctor._panel() if each.name == "emotiefflib")
+
+    assert finding().present
+    assert finding().detail.startswith("emotiefflib/enet_b2_8: ")
+    path.write_bytes(path.read_bytes()[:100])
+    moee_doctor._print([finding()])
+    said = capsys.readouterr().out
+    assert said.startswith("\nemotion panel\n  absent  emotiefflib ")
+    assert "emotiefflib/enet_b2_8 is here and cannot be opened: " in said
+    assert str(path) in said
+    path.unlink()
+    assert "is here" not in finding().adds
 
 
 def test_to_ask_who_is_here_imports_no_network_library() -> None:

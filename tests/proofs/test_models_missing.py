@@ -29,6 +29,7 @@ STAGES = {  # optional model -> the stage that says so, and the columns of a cli
     "niqe": ("quality", ("niqe",)),
     "palm-detection": ("quality", ("hands",)),
     "hand-landmark": ("quality", ("hands",)),
+    "fer2013-mini-xception": ("emotions", ("emotion_agreement",)),  # the mesh alone is left
     "dnsmos": ("sound", ("mos_sig", "mos_bak", "mos_ovr")),
 }
 MEASURED = ("face_sharpness", "occlusion", "loudness", "speech_share", "sync", "mouth_motion", "yaw")
