@@ -12,6 +12,7 @@ COMMANDS = {  # name -> module and attribute; a room is imported when its comman
     "sample": ("curation.sample.cli", "sample"),
     "manifest": ("manifests.cli", "app"),
     "publish": ("manifests.publish.cli", "publish"),
+    "bench": ("benchmark.cli", "app"),
     "models": ("perception.cli", "app"),
     "doctor": ("moee_doctor", "doctor"),
 }
@@ -77,7 +78,7 @@ def main() -> None:
 
 def _sentence(error: Exception) -> str:
     """A room's own error is a sentence for the user; anything else is a defect of ours, and says so."""
-    if type(error).__name__ in {"CurationError", "ManifestError", "MediaError", "PerceptionError"}:
+    if type(error).__name__ in {"BenchmarkError", "CurationError", "ManifestError", "MediaError", "PerceptionError"}:
         return str(error)
     if isinstance(error, ModuleNotFoundError):
         return f"the package {error.name!r} is not installed: run `moee doctor` to see which part brings it"

@@ -39,7 +39,7 @@ class Clip:
     failure: str | None = None
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, eq=False)  # equal only to itself: metrics that share work remember it by identity
 class Features:
     """All clips of a run, sorted by id.
 
