@@ -1,14 +1,12 @@
 """`moee manifest`: show, validate, select and diff; the front door turns a ManifestError into a sentence and exit 2."""
 
-import json
-import sys
-from collections.abc import Iterable, Sequence
 from pathlib import Path
-from typing import Annotated, Any
+from typing import Annotated
 
 import typer
 
 from manifests.split_cli import EPILOG, split
+from manifests.terminal import print_json, print_lines, print_table
 from manifests.text import printable
 
 app = typer.Typer(
@@ -31,10 +29,10 @@ def show(folder: Folder, as_json: AsJson = False) -> None:
 
     summary = manifests.open(folder).summary()
     if as_json:
-        _print_json(summary.as_dict())
+        print_json(summary.as_dict())
         return
-    _print_table(funnel(summary))
-    _print_lines(lines(summary))
+    print_table(funnel(summary))
+    print_lines(lines(summary))
 
 
 @app.command(epilog="Example: moee manifest validate dataset/  (exit 0 sound, 1 problems found)")
@@ -51,7 +49,7 @@ def validate(
     problems = find_problems(folder, quick, note=notes.append)
     counts = {check: sum(p.rows for p in problems if p.check == check) for check in CHECKS}
     if as_json:
-        _print_json(
+        print_json(
             {
                 "sound": not problems,
                 "checks": counts,
@@ -60,9 +58,9 @@ def validate(
             }
         )
     else:
-        _print_table([("check", "result", "means"), *((c, _result(counts[c]), CHECKS[c]) for c in CHECKS)])
-        _print_lines(f"{p.check}: {p.where}: {p.sentence}" for p in problems)
-        _print_lines(notes)
+        print_table([("check", "result", "means"), *((c, _result(counts[c]), CHECKS[c]) for c in CHECKS)])
+        print_lines(f"{p.check}: {p.where}: {p.sentence}" for p in problems)
+        print_lines(notes)
         total = sum(counts.values())
         print(f"{total} problems" if problems else "the manifest is sound" + (" (hashes not read)" if quick else ""))
     if problems:
@@ -89,11 +87,11 @@ def select(
     before = manifests.open(folder).table("clips")
     change = compare(before, apply(before, chosen.select))
     if as_json:
-        _print_json({"recipe": chosen.name, **vars(change), "written": False})
+        print_json({"recipe": chosen.name, **vars(change), "written": False})
         return
     rows = [("clips", "before", "after"), ("kept", *map(str, change.kept))]
     rows += [(f"fail {printable(reason)}", str(was), str(now)) for reason, (was, now) in change.reasons.items()]
-    _print_table(rows)
+    print_table(rows)
     print(
         f"{change.clips} candidates, {change.gained} gained, {change.lost} lost, {change.failed} failed either way;"
         f" nothing was written: moee curate with --recipe {printable(recipe)} applies it"
@@ -117,10 +115,10 @@ def diff(
 
     found = compare(manifests.open(first), manifests.open(second))
     if as_json:
-        _print_json(found.as_dict())
+        print_json(found.as_dict())
         return
     rows = [(name, str(was), str(now), f"{now - was:+d}") for name, (was, now) in found.tables.items()]
-    _print_table([("rows", "first", "second", "change"), *rows])
+    print_table([("rows", "first", "second", "change"), *rows])
     if found.same:
         print("the clips are the same in every column, and all tables have as many rows")
         return
@@ -134,35 +132,3 @@ def diff(
 def _some(names: list[str]) -> str:
     more = f" and {len(names) - _SHOWN} more" if len(names) > _SHOWN else ""
     return printable(" ".join(names[:_SHOWN])) + more
-
-
-def _print_json(content: dict[str, Any]) -> None:
-    print(json.dumps(content, indent=2, ensure_ascii=True))
-
-
-def _print_lines(lines: Iterable[str]) -> None:
-    for line in lines:
-        print(_shown(line))
-
-
-def _shown(text: str) -> str:
-    """What this terminal's character set can show, the rest as escapes."""
-    encoding = sys.stdout.encoding or "utf-8"
-    return printable(text).encode(encoding, "backslashreplace").decode(encoding)
-
-
-def _print_table(rows: Sequence[Sequence[str]]) -> None:
-    """A framed table on a terminal, aligned columns elsewhere; the first row holds the titles."""
-    if sys.stdout.isatty():
-        from rich.console import Console
-        from rich.table import Table
-        from rich.text import Text
-
-        table = Table(*rows[0])
-        for row in rows[1:]:
-            table.add_row(*(Text(_shown(cell), overflow="fold") for cell in row))
-        Console().print(table)
-        return
-    widths = [max(len(row[column]) for row in rows) for column in range(len(rows[0]))]
-    for row in rows:
-        print("  ".join(_shown(cell).ljust(width) for cell, width in zip(row, widths, strict=True)).rstrip())

@@ -30,8 +30,8 @@ def split(
     """Show the splits and their certificate; with other settings, what these would give (nothing is changed)."""
     import manifests
     from manifests.certificate import as_json as text_of
-    from manifests.cli import _print_json, _print_lines, _print_table
     from manifests.errors import ManifestError
+    from manifests.terminal import print_json, print_lines, print_table
 
     if certificate is not None and certificate.resolve().is_relative_to(folder.resolve()):
         raise ManifestError("The certificate would lie in the manifest's own folder: name a file beside it.")
@@ -41,10 +41,10 @@ def split(
     if certificate is not None:
         _write(certificate, text_of(content))
     if as_json:
-        _print_json({**content, "stored": not tried})
+        print_json({**content, "stored": not tried})
         return
-    _print_table(_rows(content))
-    _print_lines(_lines(content))
+    print_table(_rows(content))
+    print_lines(_lines(content))
     if tried:
         print("this is what these settings would give from the start; the manifest is unchanged")
 

@@ -1,6 +1,5 @@
 """`moee publish`: a manifest as a dataset in a folder."""
 
-import json
 import sys
 import time
 from pathlib import Path
@@ -9,7 +8,7 @@ from typing import TYPE_CHECKING, Annotated, Any, Final
 import typer
 
 from manifests.publish.markdown import many
-from manifests.text import printable
+from manifests.terminal import print_json, print_lines
 
 if TYPE_CHECKING:
     from manifests.publish.run import Published
@@ -59,10 +58,9 @@ def publish(
             watch=progress.tell,
         )
     if as_json:
-        print(json.dumps(done.as_dict(), indent=2, ensure_ascii=True))
+        print_json(done.as_dict())
         return
-    for line in _lines(done):
-        print(_shown(line))
+    print_lines(_lines(done))
 
 
 publish.__doc__ = f"{publish.__doc__}\n\n    {EXAMPLE}"
@@ -79,12 +77,6 @@ def _lines(done: "Published") -> list[str]:
         more = f" and {len(clips) - _NAMED} more" if len(clips) > _NAMED else ""
         lines.append(f"left out, {why}: {many(len(clips), 'kept clip')}: {', '.join(clips[:_NAMED])}{more}")
     return [*lines, *done.notes]
-
-
-def _shown(text: str) -> str:
-    """What this terminal's character set can show, the rest as escapes."""
-    encoding = sys.stdout.encoding or "utf-8"
-    return printable(text).encode(encoding, "backslashreplace").decode(encoding)
 
 
 class _Progress:
