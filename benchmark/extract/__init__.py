@@ -1,0 +1,95 @@
+"""One decode of each pair of videos serves every feature; what was made once is kept and not made again."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from pathlib import Path
+
+from benchmark.extract.contract import Available, Extraction, Pair, Settings, Side, VideoFacts
+
+__all__ = [
+    "Available",
+    "Extraction",
+    "Pair",
+    "Settings",
+    "Side",
+    "VideoFacts",
+    "available",
+    "extract",
+    "extractors_for",
+    "inspect",
+    "require",
+]
+
+
+def available() -> tuple[Available, ...]:
+    """Every extractor, those that cannot run on this machine too; no network is opened."""
+    from benchmark.extract.registry import available
+
+    return available()
+
+
+def require(names: Sequence[str]) -> None:
+    """Check that these extractors can run here.
+
+    Raises:
+        BenchmarkError: one is unknown, or its weights or library are missing: says how to get it.
+    """
+    from benchmark.extract.registry import require
+
+    require(names)
+
+
+def extractors_for(features: Sequence[str]) -> tuple[str, ...]:
+    """The extractors that give these features, in the registry's order.
+
+    Args:
+        features: names as metrics need them, such as `points68`.
+
+    Raises:
+        BenchmarkError: no extractor gives one of them.
+    """
+    from benchmark.extract.registry import extractors_for
+
+    return extractors_for(features)
+
+
+def inspect(path: Path) -> VideoFacts:
+    """What a file's container declares, with its hash; only its first picture is decoded.
+
+    Raises:
+        MediaError: it is no video.
+        BenchmarkError: it cannot be read.
+    """
+    from benchmark.extract.facts import inspect
+
+    return inspect(path)
+
+
+def extract(
+    pairs: Sequence[Pair],
+    settings: Settings,
+    cache: Path,
+    workers: int = 1,
+    note: Callable[[str], None] | None = None,
+    progress: Callable[[int, int], None] | None = None,
+) -> Extraction:
+    """Find the features of all pairs; what the cache holds is not made again, and then nothing is decoded.
+
+    Args:
+        pairs: clips with unique ids.
+        settings: see `Settings`.
+        cache: folder of what was made before; made if absent. Any runs may share it.
+        workers: processes, one thread each; 1 works in this process. Results do not depend on it.
+        note: called with a sentence on what is worth telling, such as a damaged file of the cache.
+        progress: called with (clips done, clips in all).
+
+    Returns:
+        Features of every clip that can be scored; the others stand in `Extraction.errors`.
+
+    Raises:
+        BenchmarkError: an extractor is unknown or missing, a clip is named twice, or the cache cannot be written.
+    """
+    from benchmark.extract.run import extract
+
+    return extract(pairs, settings, cache, workers, note, progress)
