@@ -95,9 +95,7 @@ def test_a_face_has_the_same_parameters_alone_and_among_others(network: Tddfa) -
         assert np.array_equal(network(crops[place : place + 1])[0], together[place])
 
 
-def test_an_opening_mouth_and_a_turned_head_show_in_the_parameters(
-    network: Tddfa, landmarker, full_range, frames
-) -> None:
+def test_an_opening_mouth_shows_in_the_expression(network: Tddfa, landmarker, full_range, frames) -> None:
     from perception.points68 import points68
 
     pictures = frames("emotion_mead_W009_surprised_level3.mp4", 0, 30, 3)
