@@ -98,16 +98,11 @@ class Preparer:
 
     def prepare(self, frame: Frame) -> VideoFrame:
         """A new yuv420p picture without the source's side data, type or time stamp."""
-        from av.video.frame import VideoFrame
-
         planes = _upright(self._yuv420p(frame), frame.turn)
         rect = pixel_rect(self._crop, frame.width, frame.height)
         if (rect.width, rect.height) != (frame.width, frame.height) or frame.width % 2 or frame.height % 2:
             planes = _cropped(planes, rect)
-        picture = VideoFrame(rect.width, rect.height, "yuv420p")
-        for plane, pixels in zip(picture.planes, planes, strict=True):
-            _fill(plane, pixels)
-        return self._scaled(picture)
+        return self._scaled(picture_of(planes))
 
     def _yuv420p(self, frame: Frame) -> VideoFrame:
         from av.video.reformatter import VideoReformatter
@@ -150,6 +145,22 @@ def colour_of(picture: VideoFrame) -> Colour:
     return Colour(int(space), int(picture.color_primaries), int(picture.color_trc))
 
 
+def planes_of(picture: VideoFrame) -> list[np.ndarray]:
+    """The planes of a picture, [h, w] uint8 each, views of its own memory."""
+    return _upright(picture, 0)
+
+
+def picture_of(planes: list[np.ndarray]) -> VideoFrame:
+    """A new yuv420p picture with these planes: luma [h, w], chroma [h/2, w/2] twice, uint8, h and w even."""
+    from av.video.frame import VideoFrame
+
+    height, width = planes[0].shape
+    picture = VideoFrame(width, height, "yuv420p")
+    for plane, pixels in zip(picture.planes, planes, strict=True):
+        _rows(plane)[: pixels.shape[0], : pixels.shape[1]] = pixels
+    return picture
+
+
 def _exact_filter() -> int:
     from av.video.reformatter import Interpolation
 
@@ -178,8 +189,3 @@ def _rows(plane: Any) -> np.ndarray:
     import numpy as np
 
     return np.frombuffer(plane, np.uint8).reshape(-1, plane.line_size)
-
-
-def _fill(plane: Any, pixels: np.ndarray) -> None:
-    """Copy [h, w] pixels into a plane."""
-    _rows(plane)[: pixels.shape[0], : pixels.shape[1]] = pixels
