@@ -42,8 +42,8 @@ def made(tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, Path, TestSet]
         clips.append(
             TestClip(
                 id=name, identity="p", emotion=None, compound=None, intensity=None, label_from=None, split=None,
-                frames=50, sound=True, real=f"real/{name}.mp4", sha256=facts.sha256, bytes=facts.bytes, reference="", audio=None,
-                names=[],
+                frames=50, sound=True, real=f"real/{name}.mp4", sha256=facts.sha256, bytes=facts.bytes, reference="",
+                audio=None, names=[],
             )
         )  # fmt: skip
     testset = TestSet(
