@@ -102,10 +102,11 @@ class Extraction:
         file could be read.
     pairs: clip -> features of both videos held against each other.
     made_by: feature -> extractor and weights, as results are named by.
+    weights: model -> sha256, of all that the run's extractors rest on.
     errors: clip -> one sentence that names it, for clips that cannot be scored.
     frames_decoded: pictures that were decoded in this run.
     decodes: sha256 of a file -> how often it was decoded in this run; never more than 1.
-    opened: models that were opened in this run, sorted.
+    opened: models that this run needed, sorted; none where the cache had everything.
     cached: extractor -> results taken from the cache; `facts` counts those of files.
     made: extractor -> results made in this run.
     seconds: extractor -> processor seconds spent, and `decode`.
@@ -114,6 +115,7 @@ class Extraction:
     videos: dict[tuple[str, Side], tuple[dict[str, np.ndarray], VideoFacts]] = field(default_factory=dict)
     pairs: dict[str, dict[str, np.ndarray]] = field(default_factory=dict)
     made_by: dict[str, str] = field(default_factory=dict)
+    weights: dict[str, str] = field(default_factory=dict)
     errors: dict[str, str] = field(default_factory=dict)
     frames_decoded: int = 0
     decodes: dict[str, int] = field(default_factory=dict)

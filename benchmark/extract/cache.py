@@ -1,0 +1,116 @@
+"""Keeps what extractors gave, a file per video and extractor: whole or not there, checked when read, without code.
+
+A file's name is the hash of everything that its numbers depend on, so nothing in it can be out of date. Its format is
+safetensors, with a checksum over the numbers.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import zlib
+from collections.abc import Callable, Mapping
+from pathlib import Path
+from typing import Any, Final
+
+import numpy as np
+
+from benchmark.errors import BenchmarkError
+
+_SUFFIX: Final = ".safetensors"
+_LONGEST_HEADER: Final = 1 << 20
+
+
+def key_of(**depends: Any) -> str:
+    """The hash over what numbers depend on, plain JSON values, hex."""
+    return hashlib.sha256(json.dumps(depends, sort_keys=True, separators=(",", ":")).encode()).hexdigest()
+
+
+class FeatureCache:
+    """A folder of results by key; any number of processes may share it."""
+
+    def __init__(self, folder: Path) -> None:
+        self.folder = Path(folder)
+
+    def path(self, key: str) -> Path:
+        """Where a result lies or would lie."""
+        return self.folder / key[:2] / f"{key}{_SUFFIX}"
+
+    def read(self, key: str, note: Callable[[str], None]) -> tuple[dict[str, np.ndarray], dict[str, Any]] | None:
+        """A result: its arrays by name, and the plain values beside them.
+
+        Args:
+            key: of the result.
+            note: is told of a damaged file, which then counts as absent.
+
+        Returns:
+            None where it was not kept.
+
+        Raises:
+            BenchmarkError: the file cannot be read.
+        """
+        path = self.path(key)
+        try:
+            data = path.read_bytes()
+        except FileNotFoundError:
+            return None
+        except OSError as error:
+            raise BenchmarkError(f"The cache file {path} cannot be read: {error.strerror or error}.") from error
+        found = _unpacked(data, key)
+        if found is None:
+            note(f"The cache file {path.name} is damaged and is made again.")
+        return found
+
+    def write(self, key: str, arrays: Mapping[str, np.ndarray], values: Mapping[str, Any]) -> None:
+        """Keep a result.
+
+        Args:
+            key: of the result.
+            arrays: name -> array.
+            values: plain JSON values beside them.
+
+        Raises:
+            BenchmarkError: the folder cannot be written.
+        """
+        from manifests.errors import ManifestError
+        from manifests.files import make_folder, plain_errors, replace, write_aside
+
+        path = self.path(key)
+        try:
+            with plain_errors(self.folder):
+                make_folder(path.parent)
+                aside, _ = write_aside(path.parent, path.name, lambda file: file.write(_packed(key, arrays, values)))
+                replace(aside, path)
+        except ManifestError as error:
+            raise BenchmarkError(str(error)) from error
+
+
+def _packed(key: str, arrays: Mapping[str, np.ndarray], values: Mapping[str, Any]) -> bytes:
+    from safetensors.numpy import save
+
+    whole = {name: np.ascontiguousarray(array) for name, array in arrays.items()}
+    data: bytes = save(whole, {"key": key, "values": json.dumps(dict(values)), "crc32": "0" * 8})
+    _, start = _header(data)
+    return data.replace(b'"crc32":"00000000"', f'"crc32":"{zlib.crc32(data[start:]):08x}"'.encode(), 1)
+
+
+def _unpacked(data: bytes, key: str) -> tuple[dict[str, np.ndarray], dict[str, Any]] | None:
+    """What `_packed` took; None where the bytes are something else."""
+    from safetensors import SafetensorError
+    from safetensors.numpy import load
+
+    try:
+        about, start = _header(data)
+        if about["key"] != key or int(about["crc32"], 16) != zlib.crc32(memoryview(data)[start:]):
+            return None
+        return load(data), json.loads(about["values"])
+    except (SafetensorError, KeyError, TypeError, ValueError):
+        return None
+
+
+def _header(data: bytes) -> tuple[dict[str, str], int]:
+    """The text beside the numbers, and where these begin; raises KeyError, TypeError or ValueError without any."""
+    length = int.from_bytes(data[:8], "little")
+    if not 0 < length <= min(len(data) - 8, _LONGEST_HEADER):
+        raise ValueError("the header is cut off")
+    return json.loads(data[8 : 8 + length])["__metadata__"], 8 + length

@@ -1,0 +1,75 @@
+"""The extractors by name, which of them this machine can run, and which give a feature."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from benchmark.errors import BenchmarkError
+from benchmark.extract.contract import Available
+from benchmark.extract.emotion import Emotion
+from benchmark.extract.expression import Expression
+from benchmark.extract.extractor import Extractor, closure
+from benchmark.extract.faces import Faces
+from benchmark.extract.identity import Identity
+from benchmark.extract.pixels import Pixels, SquaredError, StructuralSimilarity
+from benchmark.extract.sound import MouthAudio, Opinions
+from manifests.text import nearest, printable
+
+EXTRACTORS: tuple[Extractor, ...] = (
+    Faces(),
+    Identity(),
+    Emotion(),
+    Expression(),
+    MouthAudio(),
+    Opinions(),
+    Pixels(),
+    SquaredError(),
+    StructuralSimilarity(),
+)
+"""All there are; what is read comes before what reads it."""
+
+
+def extractors() -> dict[str, Extractor]:
+    """All of them by name, in order."""
+    return {extractor.name: extractor for extractor in EXTRACTORS}
+
+
+def available() -> tuple[Available, ...]:
+    """Every extractor, those that cannot run on this machine too; no network is opened."""
+    known = extractors()
+    found = []
+    for name, extractor in known.items():
+        made_by = extractor.made_by()
+        missing = next((why for other in closure([name], known) if (why := known[other].missing())), None)
+        found.append(Available(name, tuple(made_by), extractor.of, {} if missing else made_by, missing))
+    return tuple(found)
+
+
+def require(names: Sequence[str]) -> None:
+    """Check that these extractors can run here.
+
+    Raises:
+        BenchmarkError: one is unknown, or its weights or library are missing: says how to get it.
+    """
+    known = extractors()
+    for name in names:
+        if name not in known:
+            raise BenchmarkError(f"There is no extractor {printable(name)}: {nearest(name, list(known))}")
+    for name in closure(names, known):
+        why = known[name].missing()
+        if why:
+            raise BenchmarkError(f"The extractor {name} cannot run here: {why}")
+
+
+def extractors_for(features: Sequence[str]) -> tuple[str, ...]:
+    """The extractors that give these features, in the registry's order.
+
+    Raises:
+        BenchmarkError: no extractor gives one of them.
+    """
+    gives = {feature: name for name, extractor in extractors().items() for feature in extractor.made_by()}
+    for feature in features:
+        if feature not in gives:
+            raise BenchmarkError(f"No extractor gives {printable(feature)}: {nearest(feature, list(gives))}")
+    wanted = {gives[feature] for feature in features}
+    return tuple(name for name in extractors() if name in wanted)
