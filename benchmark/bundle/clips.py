@@ -1,4 +1,4 @@
-"""clips.parquet: a row per clip with its labels, its failure, and its own value of every metric that has one."""
+"""clips.parquet: a row per clip with labels, failure, and a column `metric/<key>` for metrics with values of clips."""
 
 from __future__ import annotations
 
@@ -16,6 +16,7 @@ from benchmark.features import Clip, Features
 from benchmark.results import MetricResult
 from manifests.text import printable
 
+_PREFIX: Final = "metric/"  # there is a metric `identity`, and a clip has one too
 _LABELS: Final = pa.schema(
     [
         pa.field("id", pa.string(), nullable=False),
@@ -38,13 +39,11 @@ def clip_table(features: Features, results: Mapping[str, MetricResult]) -> pa.Ta
     table = pa.table(columns, _LABELS)
     for key, result in results.items():
         if result.per_clip:
-            table = table.append_column(pa.field(key, pa.float64()), [_values(key, result, features)])
+            table = table.append_column(pa.field(_PREFIX + key, pa.float64()), [_values(key, result, features)])
     return table
 
 
 def _values(key: str, result: MetricResult, features: Features) -> pa.Array:
-    if key in _LABELS.names:
-        raise BenchmarkError(f"A metric cannot be called {key}: {CLIPS} has a column of that name.")
     known = {clip.id for clip in features.clips}
     for clip, value in result.per_clip.items():
         if clip not in known or math.isnan(value):
@@ -62,7 +61,8 @@ def read_clips(folder: Path) -> pa.Table:
     """
     table = read_table(folder, CLIPS)
     labels, values = table.schema.names[: len(_LABELS)], table.schema.names[len(_LABELS) :]
-    if labels != _LABELS.names or len(set(table.schema.names)) != len(table.schema.names):
+    known = all(name.startswith(_PREFIX) for name in values)
+    if labels != _LABELS.names or not known or len(set(table.schema.names)) != len(table.schema.names):
         raise DamagedError(CLIPS, f"{CLIPS} has other columns than a bundle's.")
     wrong = [name for name in labels if table.schema.field(name).type != _LABELS.field(name).type]
     wrong += [name for name in values if table.schema.field(name).type != pa.float64()]
@@ -80,12 +80,12 @@ def bare_clips(table: pa.Table) -> list[Clip]:
 
 def metric_columns(table: pa.Table) -> list[str]:
     """Keys of the metrics that have a column."""
-    return [str(name) for name in table.schema.names[len(_LABELS) :]]
+    return [str(name).removeprefix(_PREFIX) for name in table.schema.names[len(_LABELS) :]]
 
 
 def column(table: pa.Table, key: str) -> dict[str, float]:
     """Clip -> value of a metric; empty where it has no column."""
     if key not in metric_columns(table):
         return {}
-    pairs = zip(table["id"].to_pylist(), table[key].to_pylist(), strict=True)
+    pairs = zip(table["id"].to_pylist(), table[_PREFIX + key].to_pylist(), strict=True)
     return {clip: value for clip, value in pairs if value is not None}

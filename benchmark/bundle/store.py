@@ -122,7 +122,7 @@ def load_features(folder: Path) -> Features:
             raise DamagedError(
                 INDEX, f"{INDEX} has {printable(feature)} twice, or for a clip without it: {printable(clip)}."
             )
-        if dtype != whole.dtype.str or first != used[place] or not _fits(rows, shape, whole):
+        if dtype != whole.dtype.str or first != used[place] or not _fits(first, rows, shape, whole):
             raise DamagedError(INDEX, f"{INDEX} does not fit {printable(feature)} of {printable(clip)}.")
         part = whole[first : first + rows]
         target[feature] = part if list(part.shape) == shape else part.reshape(shape)
@@ -137,9 +137,11 @@ def _filled(clip: Clip, sides: dict[str, dict[str, np.ndarray]]) -> Clip:
     return replace(clip, real=sides["real"], generated=sides.get("generated", {}), pair=sides.get("pair", {}))
 
 
-def _fits(rows: int, shape: list[int], whole: np.ndarray) -> bool:
-    """Whether so many rows of an array are as many numbers as the shape of a clip's array says."""
-    return rows >= 0 and min(shape, default=0) >= 0 and rows * math.prod(whole.shape[1:]) == math.prod(shape)
+def _fits(first: int, rows: int, shape: list[int], whole: np.ndarray) -> bool:
+    """Whether an array has these rows, and they are as many numbers as the shape of a clip's array says."""
+    if not 0 <= first <= first + rows <= len(whole):
+        return False
+    return min(shape, default=0) >= 0 and rows * math.prod(whole.shape[1:]) == math.prod(shape)
 
 
 def _made_by(table: pa.Table) -> dict[str, str]:
