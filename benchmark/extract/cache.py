@@ -19,6 +19,7 @@ from benchmark.errors import BenchmarkError
 
 _SUFFIX: Final = ".safetensors"
 _LONGEST_HEADER: Final = 1 << 20
+_ABOUT: Final = "about"
 
 
 def key_of(**depends: Any) -> str:
@@ -89,9 +90,9 @@ def _packed(key: str, arrays: Mapping[str, np.ndarray], values: Mapping[str, Any
     from safetensors.numpy import save
 
     whole = {name: np.ascontiguousarray(array) for name, array in arrays.items()}
-    data: bytes = save(whole, {"key": key, "values": json.dumps(dict(values)), "crc32": "0" * 8})
-    _, start = _header(data)
-    return data.replace(b'"crc32":"00000000"', f'"crc32":"{zlib.crc32(data[start:]):08x}"'.encode(), 1)
+    bare: bytes = save(whole)
+    about = {"key": key, "values": dict(values), "crc32": zlib.crc32(memoryview(bare)[_start(bare) :])}
+    return bytes(save(whole, {_ABOUT: json.dumps(about, sort_keys=True)}))  # one text: the order of several is random
 
 
 def _unpacked(data: bytes, key: str) -> tuple[dict[str, np.ndarray], dict[str, Any]] | None:
@@ -100,17 +101,18 @@ def _unpacked(data: bytes, key: str) -> tuple[dict[str, np.ndarray], dict[str, A
     from safetensors.numpy import load
 
     try:
-        about, start = _header(data)
-        if about["key"] != key or int(about["crc32"], 16) != zlib.crc32(memoryview(data)[start:]):
+        start = _start(data)
+        about = json.loads(json.loads(data[8:start])["__metadata__"][_ABOUT])
+        if about["key"] != key or about["crc32"] != zlib.crc32(memoryview(data)[start:]):
             return None
-        return load(data), json.loads(about["values"])
+        return load(data), about["values"]
     except (SafetensorError, KeyError, TypeError, ValueError):
         return None
 
 
-def _header(data: bytes) -> tuple[dict[str, str], int]:
-    """The text beside the numbers, and where these begin; raises KeyError, TypeError or ValueError without any."""
+def _start(data: bytes) -> int:
+    """Where the numbers begin; raises ValueError where the header is not whole."""
     length = int.from_bytes(data[:8], "little")
     if not 0 < length <= min(len(data) - 8, _LONGEST_HEADER):
         raise ValueError("the header is cut off")
-    return json.loads(data[8 : 8 + length])["__metadata__"], 8 + length
+    return 8 + length

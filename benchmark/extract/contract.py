@@ -105,7 +105,8 @@ class Extraction:
     weights: model -> sha256, of all that the run's extractors rest on.
     errors: clip -> one sentence that names it, for clips that cannot be scored.
     frames_decoded: pictures that were decoded in this run.
-    decodes: sha256 of a file -> how often it was decoded in this run; never more than 1.
+    decodes: sha256 of a file -> how often it was decoded in this run: once, except a video that is in
+        more than 31 pairs.
     opened: models that this run needed, sorted; none where the cache had everything.
     cached: extractor -> results taken from the cache; `facts` counts those of files.
     made: extractor -> results made in this run.

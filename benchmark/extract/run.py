@@ -192,6 +192,7 @@ class _Run:
         ]
 
     def _take(self, done: Done) -> None:
+        self.made["facts"] += len(done.facts.keys() - self.facts.keys())
         self.facts.update(done.facts)
         self.defects.update(done.defects)
         for video, found in done.videos.items():
@@ -200,7 +201,6 @@ class _Run:
         for both, found in done.pairs.items():
             self.pairs[both].update(found)
             self.made.update(found.keys())
-        self.made["facts"] += len(done.facts)
         self.frames += done.frames
         self.opened |= done.opened
         self.seconds.update(done.seconds)

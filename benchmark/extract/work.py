@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 import time
 from collections.abc import Iterator
 from contextlib import ExitStack, contextmanager
@@ -10,6 +11,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
+from benchmark.errors import BenchmarkError
 from benchmark.extract import facts as files
 from benchmark.extract.cache import FeatureCache
 from benchmark.extract.contract import VideoFacts
@@ -17,13 +19,15 @@ from benchmark.extract.extractor import Defect, PairSight, Shown, Sight, Watch, 
 from benchmark.extract.faces import Faces
 from benchmark.extract.models import noted
 from benchmark.extract.registry import extractors
-from benchmark.extract.units import Done, PairJob, Unit, VideoJob
+from benchmark.extract.units import Both, Done, PairJob, Unit, Video, VideoJob
 from media.errors import MediaError
 from perception.errors import PerceptionError
 
 if TYPE_CHECKING:
     from media.decode import Decoder
     from media.frame import Frame
+
+log = logging.getLogger(__name__)
 
 
 def work(unit: Unit) -> Done:
@@ -58,6 +62,22 @@ def _timed(done: Done, name: str) -> Iterator[None]:
         done.seconds[name] = done.seconds.get(name, 0.0) + time.process_time() - begun
 
 
+@contextmanager
+def _refused(done: Done, what: Video | Both) -> Iterator[None]:
+    """Note what is wrong with a video or pair; the others go on."""
+    try:
+        yield
+    except BenchmarkError:
+        raise  # of a model or the cache: no clip can be scored
+    except (Defect, MediaError, PerceptionError) as error:
+        done.defects[what] = str(error)
+    except Exception as error:  # of networks and decoders, which have classes of their own
+        log.debug("An extractor failed", exc_info=True)
+        done.defects[what] = (
+            f"an extractor failed on it ({type(error).__name__}: {' '.join(str(error).split())[:200]})."
+        )
+
+
 class _Video:
     """A video that is decoded: its current picture, and those who watch it."""
 
@@ -78,7 +98,7 @@ class _Video:
         """Move on to the next picture and show it; False at the end, which an error is too."""
         if self.job.video in self.done.defects:
             return False
-        with self._refused():
+        with _refused(self.done, self.job.video):
             with _timed(self.done, "decode"):
                 frame = self._decoded()
             if frame is not None:
@@ -141,7 +161,7 @@ class _Video:
         """Gather what was seen and keep what was asked for."""
         if self.job.video in self.done.defects:
             return
-        with self._refused():
+        with _refused(self.done, self.job.video):
             facts = self._facts()
             self.done.facts[self.job.video] = facts
             if self.job.facts is not None:
@@ -182,14 +202,6 @@ class _Video:
             flags=self.decoder.report.flags,
         )
 
-    @contextmanager
-    def _refused(self) -> Iterator[None]:
-        """Note what is wrong with the video; the others go on."""
-        try:
-            yield
-        except (Defect, MediaError, PerceptionError) as error:
-            self.done.defects[self.job.video] = str(error)
-
 
 class _Pair:
     """Two videos of one size, watched frame by frame."""
@@ -205,25 +217,25 @@ class _Pair:
         one, other = self.real.rgb, self.generated.rgb
         if one is None or other is None or one.shape != other.shape or self.seen >= self.job.both[0][1]:
             return
+        if self.job.both in self.done.defects:
+            return
         self.seen += 1
-        for name, sight in self.sights.items():
-            with _timed(self.done, name):
-                sight.see(one, other)
+        with _refused(self.done, self.job.both):
+            for name, sight in self.sights.items():
+                with _timed(self.done, name):
+                    sight.see(one, other)
 
     def finish(self, cache: FeatureCache) -> None:
         """Gather and keep, where every frame that counts was there."""
-        if self.seen < self.job.both[0][1]:
+        if self.seen < self.job.both[0][1] or self.job.both in self.done.defects:
             return
-        known = extractors()
         found = {}
-        try:
+        known = extractors()
+        with _refused(self.done, self.job.both):
             for name, sight in self.sights.items():
                 with _timed(self.done, name):
                     found[name] = sight.finish()
                 check(known[name], found[name], self.seen, None)
-        except Defect as error:
-            self.done.defects[self.job.both] = str(error)
-            return
-        self.done.pairs[self.job.both] = found
-        for name, features in found.items():
-            cache.write(self.job.stale[name], features, {})
+            for name, features in found.items():  # all of them are sound
+                cache.write(self.job.stale[name], features, {})
+            self.done.pairs[self.job.both] = found
