@@ -1,11 +1,32 @@
-"""SSIM."""
+"""SSIM: how far structure and contrast are from the ground truth's, locally.
+
+Definition
+Wang, Bovik, Sheikh and Simoncelli (2004) on 8-bit RGB, each channel for itself: Gaussian window of 11 x 11 with sigma
+1.5, K1 = 0.01, K2 = 0.03, range 255, covariance of the window as a population (no n / (n - 1)), float64. Mean over the
+three channels and the valid region: a border of 5 px, where the window would leave the picture, does not count. Mean
+over the frames of a clip, then over clips. A clip that failed counts as -1, the lowest value that there is.
+
+Weights
+None.
+
+What moves it
+Blur and noise, small shifts, codec. Brightness moves it little. Smooth backgrounds are easy and lift the mean.
+
+Traps
+Padding: with reflected borders and without the crop the mean differs in the third digit. torchmetrics reflects and then
+crops by the same 5 px, so that it equals this number; scikit-image needs `gaussian_weights=True,
+use_sample_covariance=False, sigma=1.5`. Papers also compute it on luma, at other sizes or with a uniform window of 7.
+"""
 
 from __future__ import annotations
 
 import numpy as np
 
 from benchmark.errors import BenchmarkError
+from benchmark.features import Features
+from benchmark.metrics._over_clips import ClipValues, over_clips
 from benchmark.metrics._pictures import check_pair
+from benchmark.metrics._rows import check_range, living, means, paired, rows
 
 WINDOW = 11
 SIGMA = 1.5
@@ -34,7 +55,6 @@ def ssim(one: np.ndarray, other: np.ndarray) -> float:
     if min(one.shape[:2]) < WINDOW:
         raise BenchmarkError(f"SSIM needs frames of at least {WINDOW} x {WINDOW}, these are {one.shape[:2]}.")
     high = one.shape[0] - 2 * RADIUS
-
     total = sum(
         _sum_of_strip(one[top : min(top + STRIP, high) + 2 * RADIUS], other[top : min(top + STRIP, high) + 2 * RADIUS])
         for top in range(0, high, STRIP)
@@ -74,3 +94,13 @@ def gaussian() -> np.ndarray:
     at = np.arange(-RADIUS, RADIUS + 1, dtype=np.float64)
     weight = np.exp(-0.5 * (at / SIGMA) ** 2)
     return np.asarray(weight / weight.sum())
+
+
+def _ssim(features: Features) -> ClipValues:
+    clips = paired(features, "ssim")
+    found = rows(living(clips), "pair", "ssim", gaps=False)
+    check_range(living(clips), "ssim", found, -1, 1)
+    return ClipValues(clips, means(found.values, found.owners, len(found.counts)), {"frames": len(found.values)})
+
+
+METRICS = (over_clips("ssim", "Structural similarity", "higher", "-1 to 1", ("ssim",), -1.0, _ssim),)
