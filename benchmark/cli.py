@@ -1,0 +1,188 @@
+"""`moee bench`: protocols, run, verify, compare, ladder; the front door turns a BenchmarkError into a sentence."""
+
+import sys
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+from manifests.terminal import print_json, print_lines, print_table
+
+if TYPE_CHECKING:
+    from benchmark.testset import TestSet
+
+app = typer.Typer(
+    help="Score systems on fixed protocols: exact metrics, intervals, bundles that verify.",
+    no_args_is_help=True,
+    add_completion=False,
+    rich_markup_mode=None,
+)
+
+Named = Annotated[str, typer.Argument(metavar="PROTOCOL", help="hdtf, mead, dh-faceemovid-150, sample, or a file.")]
+Real = Annotated[
+    Path, typer.Option("--real", metavar="MANIFEST", help="A curated manifest, or a test set made from one.")
+]
+Fewer = Annotated[bool, typer.Option("--allow-fewer", help="Go on where the manifest holds too little; marked.")]
+Partial = Annotated[bool, typer.Option("--partial", help="Go on without metrics whose networks are not here; marked.")]
+Cache = Annotated[Path | None, typer.Option(metavar="DIR", help="Where features are kept; default: the user's cache.")]
+Workers = Annotated[int, typer.Option(min=0, help="Processes; 0 takes one for each core.")]
+AsJson = Annotated[bool, typer.Option("--json", help="Print the result as JSON on stdout.")]
+Out = Annotated[Path, typer.Option("--out", metavar="DIR", help="Where the result goes.")]
+BundleFolder = Annotated[Path, typer.Argument(metavar="BUNDLE", help="A folder that moee bench run wrote.")]
+
+
+@app.command(epilog="Example: moee bench protocols mead --real dataset/ --out mead-test/")
+def protocols(
+    name: Annotated[str | None, typer.Argument(metavar="[PROTOCOL]", help="Explain this one.")] = None,
+    real: Annotated[Path | None, typer.Option(metavar="MANIFEST", help="Make its test set from this manifest.")] = None,
+    out: Annotated[Path | None, typer.Option(metavar="DIR", help="Where the test set goes.")] = None,
+    allow_fewer: Fewer = False,
+    workers: Workers = 0,
+    as_json: AsJson = False,
+) -> None:
+    """List the protocols; explain one; with --real and --out make its test set: clips, references, sounds, labels."""
+    from benchmark.errors import BenchmarkError
+    from benchmark.protocol import load_protocol, protocol_names
+    from benchmark.show import protocol_lines, protocol_rows
+
+    if name is None:
+        if real or out:
+            raise BenchmarkError("Name the protocol whose test set is to be made, such as `moee bench protocols mead`.")
+        found = [load_protocol(known) for known in protocol_names()]
+        if as_json:
+            print_json({protocol.name: protocol.resolved() for protocol in found})
+        else:
+            print_table(protocol_rows(found))
+        return
+    protocol = load_protocol(name)
+    if (real is None) != (out is None):
+        raise BenchmarkError("A test set is made with both --real MANIFEST and --out DIR.")
+    if real is None or out is None:
+        if as_json:
+            print_json(protocol.resolved() | {"sha256": protocol.sha256})
+        else:
+            print_lines(protocol_lines(protocol))
+        return
+    from benchmark.testset import build
+
+    made = build(real, protocol, out, allow_fewer, _workers(workers), _note)
+    if as_json:
+        print_json(made.model_dump(mode="json") | {"sha256": made.sha256})
+    else:
+        print_lines(_made(made, out))
+
+
+def _made(made: "TestSet", out: Path) -> list[str]:
+    persons = len({clip.identity for clip in made.clips})
+    return [
+        f"{len(made.clips)} clips of {persons} persons in {out}: real/, reference/, audio/, conditions.csv",
+        "a system makes a video <id>.mp4 for every line of conditions.csv; then: moee bench run "
+        f"{made.protocol} --system NAME --videos DIR --real {out} --out BUNDLE",
+    ]
+
+
+@app.command(epilog="Example: moee bench run mead --system mine --videos made/ --real mead-test/ --out mine/")
+def run(
+    protocol: Named,
+    system: Annotated[str, typer.Option(metavar="NAME", help="As it stands in tables; `ground-truth` is the truth.")],
+    videos: Annotated[Path, typer.Option(metavar="DIR", help="A video <clip id>.mp4 for every clip.")],
+    real: Real,
+    out: Out,
+    trained_on: Annotated[
+        Path | None, typer.Option(metavar="FILE", help="Persons or sources it was trained on: a list or a manifest.")
+    ] = None,
+    allow_failures: Annotated[
+        bool, typer.Option("--allow-failures", help="Count a clip without a fit video as the worst score.")
+    ] = False,
+    allow_fewer: Fewer = False,
+    partial: Partial = False,
+    cache: Cache = None,
+    workers: Workers = 0,
+    as_json: AsJson = False,
+) -> None:
+    """Score a system's videos and write a bundle: numbers with intervals, and all that recomputes them."""
+    from benchmark.run import run as score
+    from benchmark.show import bundle_lines, bundle_rows
+    from benchmark.systems import System, training_list
+
+    chosen = System(system, None if trained_on is None else training_list(trained_on))
+    bundle = score(
+        protocol, chosen, videos, real, out, cache=cache, workers=_workers(workers), allow_failures=allow_failures,
+        allow_fewer=allow_fewer, partial=partial, note=_note,
+    )  # fmt: skip
+    if as_json:
+        print_json(bundle.results.model_dump(mode="json"))
+    else:
+        print_table(bundle_rows(bundle))
+        print_lines(bundle_lines(bundle))
+    if bundle.results.failures:
+        raise typer.Exit(1)
+
+
+@app.command(epilog="Example: moee bench verify mine-bundle/  (exit 0 sound, 1 something differs)")
+def verify(folder: BundleFolder, as_json: AsJson = False) -> None:
+    """Recompute every number of a bundle from its features; say which byte or number differs."""
+    from benchmark.bundle import verify as find_problems
+
+    problems = find_problems(folder)
+    if as_json:
+        print_json({"sound": not problems, "problems": [vars(problem) for problem in problems]})
+    else:
+        print_lines([problem.sentence for problem in problems] or ["every byte and every number is as it was written"])
+    if problems:
+        raise typer.Exit(1)
+
+
+@app.command(epilog="Example: moee bench compare mine-bundle/ baseline-bundle/")
+def compare(
+    first: BundleFolder,
+    second: Annotated[Path, typer.Argument(metavar="OTHER", help="Another bundle of the same protocol and clips.")],
+    as_json: AsJson = False,
+) -> None:
+    """Hold two systems against each other clip by clip: paired differences with intervals."""
+    from benchmark.bundle import load
+    from benchmark.compare import compare as hold
+    from benchmark.show import comparison_rows
+
+    found = hold(load(first), load(second))
+    if as_json:
+        print_json(found.as_dict())
+    else:
+        print_table(comparison_rows(found))
+
+
+@app.command(epilog="Example: moee bench ladder sample --real dataset/ --out rungs/")
+def ladder(
+    protocol: Named,
+    real: Real,
+    out: Out,
+    allow_fewer: Fewer = False,
+    partial: Partial = False,
+    cache: Cache = None,
+    workers: Workers = 0,
+    as_json: AsJson = False,
+) -> None:
+    """Score the ground truth and copies of it that are worse in one known way: do the metrics see it?"""
+    from benchmark.ladder import climb
+    from benchmark.show import ladder_rows
+
+    rungs = climb(
+        protocol, real, out, cache=cache, workers=_workers(workers), allow_fewer=allow_fewer, partial=partial,
+        note=_note,
+    )  # fmt: skip
+    if as_json:
+        print_json({kind: bundle.results.model_dump(mode="json") for kind, bundle in rungs.items()})
+    else:
+        print_table(ladder_rows(rungs))
+
+
+def _workers(asked: int) -> int:
+    from curation.cores import default_workers
+
+    return asked or default_workers(2 << 30)
+
+
+def _note(text: str) -> None:
+    from manifests.text import printable
+
+    print(printable(text), file=sys.stderr, flush=True)

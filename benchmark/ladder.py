@@ -1,0 +1,50 @@
+"""The ladder: the ground truth and copies of it that are worse in one known way, each scored like any system."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from benchmark.controls import CONTROLS, make_control
+from benchmark.protocol import load_protocol
+from benchmark.run import run, test_set
+from benchmark.systems import GROUND_TRUTH, System
+
+if TYPE_CHECKING:
+    from benchmark.bundle import Bundle
+
+
+def climb(
+    protocol: str,
+    real: Path,
+    out: Path,
+    *,
+    cache: Path | None = None,
+    workers: int = 1,
+    allow_fewer: bool = False,
+    partial: bool = False,
+    note: Callable[[str], None] = lambda text: None,
+) -> dict[str, Bundle]:
+    """Score every control on a protocol.
+
+    Args:
+        protocol: name or file.
+        real: a curated manifest, or a test set that was made from one.
+        out: gets `videos/<control>/` and a bundle `<control>/` each.
+        cache, workers, allow_fewer, partial, note: as for `benchmark.run.run`.
+
+    Returns:
+        Control -> its bundle, the ground truth first.
+    """
+    chosen = load_protocol(protocol)
+    folder, found = test_set(real, chosen, cache, workers, allow_fewer, note)
+    rungs: dict[str, Bundle] = {}
+    for kind, control in CONTROLS.items():
+        note(f"{kind}: {control.does}")
+        videos = make_control(kind, found, folder, chosen, out / "videos" / kind, workers)
+        system = System(kind, control=kind != GROUND_TRUTH)
+        rungs[kind] = run(
+            protocol, system, videos, folder, out / kind, cache=cache, workers=workers, partial=partial, note=note
+        )
+    return rungs

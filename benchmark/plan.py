@@ -1,0 +1,66 @@
+"""Which extractors a protocol's metrics need, and which of its metrics this machine cannot compute."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+from benchmark.errors import BenchmarkError
+
+
+@dataclass(frozen=True)
+class Plan:
+    """What a run extracts and computes.
+
+    metrics: keys that can be computed here, in the protocol's order.
+    extractors: that give what these need.
+    missing: key -> why it cannot be computed here and how that is mended, one sentence.
+    """
+
+    metrics: tuple[str, ...]
+    extractors: tuple[str, ...]
+    missing: dict[str, str]
+
+
+def plan(keys: Sequence[str], partial: bool = False) -> Plan:
+    """Choose the extractors for metrics; nothing heavy is opened.
+
+    Args:
+        keys: of `benchmark.metrics`.
+        partial: leave out what cannot be computed here instead of refusing.
+
+    Raises:
+        BenchmarkError: a metric cannot be computed here and `partial` is off, or none can.
+    """
+    from benchmark.extract import extractors_for
+    from benchmark.metrics import metric
+
+    needed: dict[str, None] = {}
+    missing: dict[str, str] = {}
+    for key in keys:
+        why = _why_not(metric(key).needs)
+        if why:
+            missing[key] = why
+        else:
+            needed |= dict.fromkeys(metric(key).needs)
+    left = tuple(key for key in keys if key not in missing)
+    if missing and not (partial and left):
+        first = next(iter(missing))
+        more = f" (and {len(missing) - 1} more metrics)" if len(missing) > 1 else ""
+        raise BenchmarkError(
+            f"{first}{more} cannot be computed here: {missing[first]} --partial goes on without; such a bundle is "
+            "marked."
+        )
+    return Plan(left, extractors_for(tuple(needed)), missing)
+
+
+def _why_not(features: Sequence[str]) -> str | None:
+    """Why these features cannot be made on this machine, or None."""
+    from benchmark.extract import available, extractors_for
+
+    try:
+        wanted = extractors_for(features)
+    except BenchmarkError as error:
+        return str(error)
+    here = {found.name: found for found in available()}
+    return next((found.missing for name in wanted if (found := here[name]).missing), None)
