@@ -7,6 +7,7 @@ from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 
@@ -83,6 +84,7 @@ class _Run:
         known = extractors()
         self.wanted = {name: known[name] for name in closure(self.settings.extractors, known)}
         self.weights = {name: list(extractor.weights()) for name, extractor in self.wanted.items()}
+        self.depends = {name: self._depends(name) for name in self.wanted}
 
     # --- what is there already ------------------------------------------------------------------------------------
 
@@ -133,15 +135,16 @@ class _Run:
 
     def key(self, name: str, of: Sequence[Video], frames: int) -> str:
         """The key of a result: all that its numbers depend on."""
+        return key_of(of=[sha256 for sha256, _ in of], frames=frames, **self.depends[name])
+
+    def _depends(self, name: str) -> dict[str, Any]:
         read = closure([name], self.wanted)
-        return key_of(
-            extractor=name,
-            versions=[self.wanted[other].version for other in read],
-            weights=[self.weights[other] for other in read],
-            of=[sha256 for sha256, _ in of],
-            frames=frames,
-            fps=str(self.settings.fps) if any(self.wanted[other].timed for other in read) else None,
-        )
+        return {
+            "extractor": name,
+            "versions": [self.wanted[other].version for other in read],
+            "weights": [self.weights[other] for other in read],
+            "fps": str(self.settings.fps) if any(self.wanted[other].timed for other in read) else None,
+        }
 
     # --- what is made ---------------------------------------------------------------------------------------------
 

@@ -173,6 +173,24 @@ def test_embeddings_are_of_frames_spread_over_the_video(found: Extraction, talke
     assert not np.array_equal(whole, half)
 
 
+def test_a_face_that_the_detector_saw_late_has_rows_from_then_on(
+    talkers: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """No row has landmarks and nothing else: what is found by looking back is left out everywhere."""
+    from perception.faces import FaceDetector
+
+    whole, calls = FaceDetector.__call__, iter(range(1000))
+    monkeypatch.setattr(FaceDetector, "__call__", lambda self, images: [()] if next(calls) < 6 else whole(self, images))
+    wanted = replace(every(12), extractors=("faces", "identity", "emotion", "expression3dmm"))
+    found = extract([Pair("late", *[talkers / "good.mp4"] * 2)], wanted, tmp_path)
+    assert found.errors == {}
+    features = found.videos["late", "real"][0]
+    assert features["face"].tolist() == [0] * 3 + [1] * 9
+    for name in ("points68", "expression3dmm"):
+        assert np.array_equal(np.isfinite(features[name]).reshape(12, -1).all(axis=1), features["face"] > 0)
+    assert np.isfinite(features["identity"]).all(axis=1).tolist() == [k in range(3, 12) for k in spread(12, 8)]
+
+
 def test_real_clips_are_told_apart(test_data: Path, tmp_path: Path) -> None:
     names = {"may": "talk_512_may_speech_5s.mp4", "happy": "emotion_mead_W009_happy_level3.mp4"}
     clips = {name: shortened(test_data / "videos" / file, tmp_path / f"{name}.mp4", 50) for name, file in names.items()}

@@ -209,9 +209,14 @@ def test_what_numbers_depend_on_makes_them_again(
     assert (found.made_by["brightness"] == "mean.v2@abababab") == (change == "version")
 
 
-def test_frames_per_second_matter_only_to_what_hears_time(folder: Path, tmp_path: Path) -> None:
-    run([pair(folder, "a", "b")], settings("brightness"), tmp_path)
-    assert run([pair(folder, "a", "b")], settings("brightness", fps=30), tmp_path).frames_decoded == 0
+@pytest.mark.parametrize("timed", [False, True])
+def test_frames_per_second_matter_only_to_what_hears_time(
+    folder: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, timed: bool
+) -> None:
+    monkeypatch.setattr(Brightness, "timed", timed)
+    run([pair(folder, "a", "b")], settings("reader"), tmp_path)
+    again = run([pair(folder, "a", "b")], settings("reader", fps=30), tmp_path)
+    assert again.made == ({"brightness": 2, "reader": 2} if timed else {})
 
 
 def test_two_workers_give_the_same_bytes_as_one(folder: Path, tmp_path: Path) -> None:
