@@ -97,7 +97,7 @@ def comparison_rows(found: Comparison) -> list[Row]:
     """A line per metric that both have."""
     rows: list[Row] = [("metric", found.first, found.second, "difference", "95 % interval", "n", "says")]
     for line in found.lines:
-        low, high = (number(end) for end in line.interval)
+        low, high = (number(end) if end is not None else "-" for end in line.interval)
         rows.append(
             (line.key, number(line.first), number(line.second), number(line.difference), f"{low} .. {high}",
              str(line.n), line.verdict)
