@@ -151,20 +151,20 @@ def _rounding(x: np.ndarray, y: np.ndarray) -> float:
 def _sets(features: Features, spec: SetSpec) -> Sets:
     clips = usable(features, spec.feature)
     alive = living(clips)
-    sides = [_thinned(rows(alive, side, spec.feature, (spec.width,)), spec.frames) for side in ("real", "generated")]
-    shown = np.bincount(sides[1].owners, sides[1].seen, len(alive)) > 0
-    return Sets(clips, sides[0], sides[1], len(clips) - int(shown.sum()))
+    if spec.frames is not None:
+        alive = tuple(_thinned(clip, spec.feature, spec.frames) for clip in alive)
+    real, generated = (rows(alive, side, spec.feature, (spec.width,)) for side in ("real", "generated"))
+    shown = np.bincount(generated.owners, generated.seen, len(alive)) > 0
+    return Sets(clips, real, generated, len(clips) - int(shown.sum()))
 
 
-def _thinned(found: Rows, frames: int | None) -> Rows:
-    """The rows in the middles of equal parts of each clip."""
-    if frames is None:
-        return found
-    firsts = np.cumsum(found.counts) - found.counts
-    middles = (2 * np.arange(frames) + 1) * found.counts[:, None] // (2 * frames)
-    kept = (firsts[:, None] + middles)[found.counts > 0].ravel()
-    counts = np.where(found.counts > 0, frames, 0)
-    return Rows(found.values[kept], found.owners[kept], found.seen[kept], counts)
+def _thinned(clip: Clip, feature: str, frames: int) -> Clip:
+    """The clip with the rows of a feature that lie in the middles of equal parts."""
+    sides = {"real": clip.real, "generated": clip.generated}
+    found = {side: held[feature] for side, held in sides.items() if feature in held}
+    odd = 2 * np.arange(frames) + 1
+    parts = {side: array[odd * len(array) // (2 * frames)] if len(array) else array for side, array in found.items()}
+    return replace(clip, **{side: {feature: part} for side, part in parts.items()})  # type: ignore[arg-type]
 
 
 def _require(sets: Sets, groups: np.ndarray) -> None:

@@ -156,6 +156,8 @@ def starts(counts: np.ndarray) -> np.ndarray:
 def check_range(clips: Sequence[Clip], feature: str, found: Rows, low: float, high: float) -> None:
     """Refuse rows with numbers that the feature cannot have, but for rounding; the sentence names the clip."""
     slack = 1e-6 * (high - low)
+    if not found.seen.any():
+        return
     flat = found.values[found.seen].reshape(int(found.seen.sum()), -1)
     wrong = np.flatnonzero(((flat < low - slack) | (flat > high + slack)).any(axis=1))
     if len(wrong):

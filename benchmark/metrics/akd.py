@@ -29,7 +29,7 @@ from benchmark.metrics._over_clips import ClipValues, over_clips
 
 def _akd(features: Features) -> ClipValues:
     def distance(real: np.ndarray, generated: np.ndarray) -> np.ndarray:
-        return np.asarray(np.abs(real - generated).mean(axis=(1, 2)))
+        return np.asarray(np.abs(real - generated).reshape(len(real), -1).mean(axis=1))
 
     return mean_distance(points_of(features), distance)
 

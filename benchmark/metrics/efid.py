@@ -25,7 +25,7 @@ from __future__ import annotations
 from benchmark.metrics._over_sets import SetSpec, over_sets
 
 _UNIT = "squared distance of 3DDFA-V2 expressions"
-_SPEC = SetSpec("expression3dmm", 10)
+_SPEC = SetSpec("expression3dmm", 10, sizes=5)
 METRICS = (
     over_sets("efid", "E-FID (3DDFA-V2)", _UNIT, _SPEC),
     over_sets("efid-corrected", "E-FID (3DDFA-V2), without bias", _UNIT, _SPEC, corrected=True),

@@ -23,7 +23,7 @@ from __future__ import annotations
 from benchmark.metrics._over_sets import SetSpec, over_sets
 
 _UNIT = "squared distance of 8 x 8 thumbnails"
-_SPEC = SetSpec("thumbs", 192, frames=4)
+_SPEC = SetSpec("thumbs", 192, frames=4, sizes=5)
 METRICS = (
     over_sets("fd-pixels", "Frechet distance of thumbnails", _UNIT, _SPEC),
     over_sets("fd-pixels-corrected", "Frechet distance of thumbnails, without bias", _UNIT, _SPEC, corrected=True),

@@ -27,7 +27,7 @@ from dataclasses import replace
 import numpy as np
 
 from benchmark.features import Features
-from benchmark.metrics._landmarks import FEATURE, WORST, Points, mean_distance, points_of
+from benchmark.metrics._landmarks import FEATURE, WORST, Points, lengths, mean_distance, points_of
 from benchmark.metrics._over_clips import ClipValues, over_clips
 from benchmark.metrics._rows import Rows, starts
 
@@ -39,7 +39,7 @@ def _lmd(part: slice) -> Callable[[Features], ClipValues]:
     def distance(real: np.ndarray, generated: np.ndarray) -> np.ndarray:
         apart = generated[:, part] - real[:, part]
         apart -= apart.mean(axis=1, keepdims=True)  # the same as centring each set
-        return np.asarray(np.sqrt(np.square(apart).sum(axis=2)).mean(axis=1))
+        return lengths(apart)
 
     def values(features: Features) -> ClipValues:
         return mean_distance(_of_one_length(points_of(features)), distance)

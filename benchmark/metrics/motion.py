@@ -23,37 +23,38 @@ import numpy as np
 
 from benchmark.features import Features
 from benchmark.metrics._errors import NotApplicable
-from benchmark.metrics._landmarks import FEATURE, WORST, Points, counted, points_of
+from benchmark.metrics._landmarks import FEATURE, WORST, by_stripes, counted, lengths, points_of
 from benchmark.metrics._over_clips import ClipValues, over_clips, plain
 from benchmark.metrics._rows import means, same_counts, shown
 
 
 def _motion(features: Features) -> ClipValues:
-    moving = tuple(clip.id for clip in features.having(FEATURE, "real") if _steps(clip.real[FEATURE]))
+    moving = {clip.id for clip in features.having(FEATURE, "real") if _moves(clip.real[FEATURE])}
+    points = points_of(features)
     if not moving:
         raise NotApplicable("No clip's ground truth shows a face in two frames one after the other.")
-    points = points_of(features.subset(moving))
     same_counts(points.alive, FEATURE, points.real, points.generated)
-    owners = points.real.owners[:-1]
+    owners, count = points.real.owners[:-1], len(points.alive)
     inside = owners == points.real.owners[1:]
     real = inside & points.real.seen[:-1] & points.real.seen[1:]
     generated = inside & points.generated.seen[:-1] & points.generated.seen[1:]
-    both, count = real & generated, len(points.alive)
-    speeds = [means(_speed(points, side, both), owners[both], count) for side in ("real", "generated")]
+    both = real & generated
+    speeds = [means(_speed(side.values)[both], owners[both], count) for side in (points.real, points.generated)]
     share = means(both[real].astype(np.float64), owners[real], count)
     more = speeds[1] - speeds[0]
-    values = np.where(share > 0, share * np.minimum(np.abs(more), WORST), 0.0) + (1 - share) * WORST
-    known = share > 0
+    known = share > 0  # NaN, of clips that do not count, compares false
+    values = np.where(known, share * np.minimum(np.abs(more), WORST), 0.0) + (1 - share) * WORST
     details = {
         "ground_truth": plain(speeds[0][known].mean()) if known.any() else None,
         "generated": plain(speeds[1][known].mean()) if known.any() else None,
         "signed_difference": plain(more[known].mean()) if known.any() else None,
         **{f"pairs_of_{name}": number for name, number in counted(real[inside], generated[inside]).items()},
     }
-    return ClipValues(points.clips, values, details)
+    kept = np.array([clip.id in moving for clip in points.alive], bool)
+    return ClipValues(tuple(clip for clip in points.clips if clip.id in moving), values[kept], details)
 
 
-def _steps(points: np.ndarray) -> bool:
+def _moves(points: np.ndarray) -> bool:
     """Whether a face is seen in two neighbouring frames of [n, 68, 2]."""
     if not shown(points):
         return False
@@ -61,11 +62,9 @@ def _steps(points: np.ndarray) -> bool:
     return bool((seen[1:] & seen[:-1]).any())
 
 
-def _speed(points: Points, side: str, both: np.ndarray) -> np.ndarray:
-    """px per frame of each pair of neighbouring rows that counts."""
-    values = (points.real if side == "real" else points.generated).values
-    step = values[1:][both].astype(np.float64) - values[:-1][both]
-    return np.asarray(np.sqrt(np.square(step).sum(axis=2)).mean(axis=1))
+def _speed(points: np.ndarray) -> np.ndarray:
+    """[n - 1] px from each row of [n, 68, 2] to the next, NaN where one has no face."""
+    return by_stripes(lambda one, other: lengths(other - one), points[:-1], points[1:])
 
 
 METRICS = (

@@ -54,7 +54,9 @@ def _correlation(features: Features) -> ClipValues:
 
 
 def _lag(features: Features) -> ClipValues:
-    known = tuple(clip for clip in usable(features, FEATURE) if _is_known(clip.real[FEATURE]))
+    clips = usable(features, FEATURE)
+    truth = single(clips, "real", FEATURE, WIDTH).values
+    known = tuple(clip for clip, row in zip(clips, truth, strict=True) if row[KNOWN] > 0)
     if not known:
         raise NotApplicable("No clip's ground truth has a lag between mouth and sound that is known.")
     alive = living(known)
@@ -70,10 +72,6 @@ def _lag(features: Features) -> ClipValues:
         "clips_without_known_lag": int((~told).sum()),
     }
     return ClipValues(known, values, details)
-
-
-def _is_known(array: np.ndarray) -> bool:
-    return array.shape == (1, WIDTH) and bool(array[0, KNOWN] > 0)
 
 
 def _mean(values: np.ndarray) -> float | None:

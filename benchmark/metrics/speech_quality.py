@@ -38,10 +38,10 @@ def _speech_quality(features: Features) -> ClipValues:
     for found in (real, generated):
         check_range(alive, FEATURE, found, 0, 6)
     heard = np.where(generated.seen[:, None], np.clip(generated.values, WORST, 5), WORST)
-    details = {name: plain(heard[:, place].mean()) if len(alive) else None for place, name in enumerate(NAMES[:2])}
-    truth = {f"{name}_of_ground_truth": plain(real.values[:, place].mean()) for place, name in enumerate(NAMES)}
-    details |= truth if len(alive) else {}
-    details["clips_without_sound"] = int((~generated.seen).sum())
+    details: dict[str, float | int | None] = {"clips_without_sound": int((~generated.seen).sum())}
+    if alive:
+        details |= {name: plain(heard[:, place].mean()) for place, name in enumerate(NAMES[:2])}
+        details |= {f"{name}_of_ground_truth": plain(real.values[:, place].mean()) for place, name in enumerate(NAMES)}
     return ClipValues(clips, heard[:, 2], details)
 
 

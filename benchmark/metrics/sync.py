@@ -100,7 +100,7 @@ def _curves(features: Features) -> Curves:
     meets = place[:, None] + np.arange(SHIFTS) - SHIFT
     is_valid = (meets >= 0) & (meets < found.counts[found.owners][:, None]) & found.seen[:, None]
     values = np.where(found.seen[:, None], found.values, 0.0)
-    windows = np.bincount(found.owners, found.seen, count)
+    windows = np.bincount(found.owners, found.seen, count).astype(np.float64)
     return Curves(
         clips,
         _mean(values, np.repeat(windows[:, None], SHIFTS, axis=1), found.owners, count),
@@ -120,7 +120,8 @@ def _with_sound(features: Features) -> tuple[Clip, ...]:
 
 
 def _summed(values: np.ndarray, owners: np.ndarray, count: int) -> np.ndarray:
-    return np.stack([np.bincount(owners, column, count) for column in values.T.astype(np.float64)], axis=1)
+    columns = [np.bincount(owners, column, count) for column in values.T.astype(np.float64)]
+    return np.stack(columns, axis=1).astype(np.float64)  # of no rows at all bincount gives whole numbers
 
 
 def _mean(values: np.ndarray, number: np.ndarray, owners: np.ndarray, count: int) -> np.ndarray:
