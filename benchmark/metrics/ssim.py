@@ -13,8 +13,8 @@ What moves it
 Blur and noise, small shifts, codec. Brightness moves it little. Smooth backgrounds are easy and lift the mean.
 
 Traps
-Padding: with reflected borders and without the crop the mean differs in the third digit. torchmetrics reflects and then
-crops by the same 5 px, so that it equals this number; scikit-image needs `gaussian_weights=True,
+Padding: torchmetrics reflects the border by 5 px and counts it, which moves the mean by up to 0.02; its full image,
+cropped by 5 px, has this mean. scikit-image crops as here, and needs `gaussian_weights=True,
 use_sample_covariance=False, sigma=1.5`. Papers also compute it on luma, at other sizes or with a uniform window of 7.
 """
 
