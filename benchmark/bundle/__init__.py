@@ -74,8 +74,10 @@ class Bundle:
     def clips(self) -> pa.Table:
         """A row per clip: labels, failure, and a column per metric that has a value for each clip."""
         from benchmark.bundle.clips import read_clips
+        from benchmark.bundle.read import naming
 
-        return read_clips(self.folder)
+        with naming(self.folder):
+            return read_clips(self.folder)
 
     def per_clip(self, key: str) -> dict[str, float]:
         """Clip -> value of a metric, for clips that it is about; empty for metrics of whole sets."""
@@ -133,9 +135,11 @@ def load_features(folder: Path) -> Features:
     Raises:
         BenchmarkError: a file is missing or damaged: one sentence that names it.
     """
+    from benchmark.bundle.read import naming
     from benchmark.bundle.store import load_features
 
-    return load_features(folder)
+    with naming(folder):
+        return load_features(folder)
 
 
 def recompute(features: Features, keys: Sequence[str]) -> tuple[dict[str, MetricResult], dict[str, str]]:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import contextlib
+from collections.abc import Iterator
 from pathlib import Path
 from typing import TypeVar
 
@@ -19,9 +21,16 @@ Model = TypeVar("Model", bound=BaseModel)
 def load(folder: Path) -> Bundle:
     """See `benchmark.bundle.load`."""
     require_bundle(folder)
-    try:
+    with naming(folder):
         read_seal(folder)
         return Bundle(folder, read_model(folder, RESULTS, Results), tuple(read_model(folder, INPUTS, Inputs).inputs))
+
+
+@contextlib.contextmanager
+def naming(folder: Path) -> Iterator[None]:
+    """Say of which bundle a file is damaged."""
+    try:
+        yield
     except DamagedError as error:
         raise BenchmarkError(f"The bundle {printable(str(folder))} cannot be read: {error}") from error
 
