@@ -28,10 +28,11 @@ _FIXED = (files.RESULTS, files.CLIPS, files.INDEX, files.INPUTS)
 def verify(folder: Path) -> list[Problem]:
     """See `benchmark.bundle.verify`."""
     require_bundle(folder)
-    problems = _bytes(folder)
-    named = {problem.file for problem in problems}
-    problems += [problem for problem in _contents(folder) if problem.file is None or problem.file not in named]
-    return problems
+    changed, wrong = _bytes(folder), _contents(folder)
+    named = {problem.file for problem in changed}
+    if changed and files.SEAL not in named:  # then files that do not fit each other follow from it
+        wrong = [problem for problem in wrong if problem.file is None]
+    return changed + [problem for problem in wrong if problem.file is None or problem.file not in named]
 
 
 def _bytes(folder: Path) -> list[Problem]:

@@ -53,7 +53,12 @@ def edit_results(folder: Path, edit: Callable[[dict[str, Any]], object]) -> None
 
 def edit_clips(folder: Path, edit: Callable[[dict[str, list[Any]]], object]) -> None:
     """Edit clips.parquet and seal the bundle again."""
-    path = folder / files.CLIPS
+    edit_table(folder, files.CLIPS, edit)
+
+
+def edit_table(folder: Path, name: str, edit: Callable[[dict[str, list[Any]]], object]) -> None:
+    """Edit columns of a table and seal the bundle again."""
+    path = folder / name
     table = pq.read_table(path)
     columns = table.to_pydict()
     edit(columns)

@@ -5,6 +5,7 @@ import os
 import random
 import shutil
 from collections.abc import Callable
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -14,10 +15,19 @@ import pytest
 from benchmark.bundle import Problem, check_protocol, files, load, load_features, verify
 from benchmark.bundle.clips import metric_columns
 from benchmark.errors import BenchmarkError
-from benchmark.features import Features
+from benchmark.features import Clip, Features
 from manifests.files import file_hash
 from perf.rescoring import protocol_of, synthetic
-from tests.benchmark.bundle.material import METRICS, edit_array, edit_clips, edit_results, flip, make, seal
+from tests.benchmark.bundle.material import (
+    METRICS,
+    edit_array,
+    edit_clips,
+    edit_results,
+    edit_table,
+    flip,
+    make,
+    seal,
+)
 
 FEATURE = "features/real.points68.npy"
 
@@ -159,14 +169,99 @@ def test_a_metric_that_was_taken_out_is_found(bundle: Path) -> None:
     assert any("psnr" in problem.sentence for problem in problems)
 
 
-def test_a_metric_cannot_be_said_not_to_apply(bundle: Path) -> None:
+@pytest.mark.parametrize("key", ["akd", "fd-pixels"])
+def test_a_metric_cannot_be_said_not_to_apply(bundle: Path, key: str) -> None:
     def edit(content: dict[str, Any]) -> None:
-        content["metrics"] = [line for line in content["metrics"] if line["key"] != "akd"]
-        content["not_applicable"]["akd"] = "no clip has a face"
+        content["metrics"] = [line for line in content["metrics"] if line["key"] != key]
+        content["not_applicable"][key] = "no clip has a face"
 
     edit_results(bundle, edit)
-    edit_clips(bundle, lambda columns: None)
-    assert "akd" in {problem.metric for problem in verify(bundle)}
+    problems = verify(bundle)
+    one_line(problems)
+    assert {(problem.file, problem.metric) for problem in problems} == {(None, key)}
+    assert "no clip is about it, the features say otherwise" in problems[0].sentence
+
+
+def test_why_a_metric_does_not_apply_is_checked_too(tmp_path: Path) -> None:
+    features = synthetic(8, 3)
+    silent = Features(tuple(_without(clip, "mouth_audio") for clip in features.clips), features.made_by)
+    make(tmp_path / "b", silent, metrics=("psnr", "mouth-audio-lag"))
+    assert list(load(tmp_path / "b").results.not_applicable) == ["mouth-audio-lag"] and verify(tmp_path / "b") == []
+    edit_results(tmp_path / "b", lambda content: content["not_applicable"].update({"mouth-audio-lag": "too good"}))
+    assert [problem.metric for problem in verify(tmp_path / "b")] == ["mouth-audio-lag"]
+
+
+def _without(clip: Clip, feature: str) -> Clip:
+    sides = {"real": clip.real, "generated": clip.generated}
+    return replace(clip, **{side: {k: v for k, v in held.items() if k != feature} for side, held in sides.items()})
+
+
+def test_a_value_for_a_clip_that_a_metric_is_not_about_is_found(tmp_path: Path) -> None:
+    make(tmp_path / "b", synthetic(16, 3), metrics=("compound-margin",))
+    column = load(tmp_path / "b").clips["metric/compound-margin"].to_pylist()
+    assert column[0] is None and column[3] is not None
+    edit_clips(tmp_path / "b", lambda columns: columns["metric/compound-margin"].__setitem__(0, 0.5))
+    (problem,) = verify(tmp_path / "b")
+    assert (
+        problem.metric == "compound-margin" and "says 0.5 for clip0000, the features give nothing" in problem.sentence
+    )
+
+
+def _swap_rows(columns: dict[str, list[Any]]) -> None:
+    """Give the first two clips each other's landmarks."""
+    one, other = [
+        place
+        for place, row in enumerate(zip(columns["clip"], columns["side"], columns["feature"], strict=True))
+        if row[0] in ("clip0000", "clip0001") and row[1:] == ("real", "points68")
+    ]
+    columns["first"][one], columns["first"][other] = columns["first"][other], columns["first"][one]
+
+
+@pytest.mark.parametrize(
+    ("edit", "said"),
+    [
+        (_swap_rows, "does not fit points68 of clip0000"),
+        (lambda columns: [column.pop() for column in columns.values()], "leaves out rows of features/"),
+        (lambda columns: columns["rows"].__setitem__(0, 10**15), "does not fit"),
+        (lambda columns: columns["rows"].__setitem__(0, -1), "does not fit"),
+        (lambda columns: columns["first"].__setitem__(0, -1), "does not fit"),
+        (lambda columns: columns["shape"].__setitem__(0, [-6]), "does not fit"),
+        (lambda columns: columns["shape"].__setitem__(0, [2**62, 4]), "does not fit"),
+        (lambda columns: columns["dtype"].__setitem__(0, "<f4"), "does not fit"),
+        (lambda columns: columns["side"].__setitem__(0, "../../etc"), "a side that there is not"),
+        (lambda columns: columns["clip"].__setitem__(0, "stranger"), "for a clip without it: stranger"),
+        (lambda columns: columns["clip"].__setitem__(20, columns["clip"][40]), "clip000"),
+    ],
+)
+def test_an_index_that_does_not_fit_is_one_sentence(
+    bundle: Path, edit: Callable[[dict[str, list[Any]]], object], said: str
+) -> None:
+    edit_table(bundle, files.INDEX, edit)
+    (problem,) = verify(bundle)
+    one_line([problem])
+    assert problem.file == files.INDEX and said in problem.sentence
+
+
+def test_a_feature_cannot_lead_out_of_the_bundle(bundle: Path, tmp_path: Path) -> None:
+    (tmp_path / "real.npy").write_bytes((bundle / FEATURE).read_bytes())
+    edit_table(bundle, files.INDEX, lambda columns: columns["feature"].__setitem__(0, "x/../../../real"))
+    problems = verify(bundle)
+    one_line(problems)
+    assert [problem.file for problem in problems] == ["features/real.x%2F..%2F..%2F..%2Freal.npy"]
+
+
+def test_every_flipped_bit_of_the_seal_is_found(original: tuple[Path, Features]) -> None:
+    folder, rng = original[0], random.Random(2)
+    path = folder / files.SEAL
+    size = path.stat().st_size
+    for _ in range(300):
+        at, bit = rng.randrange(size), rng.randrange(8)
+        flip(path, at, bit)
+        try:
+            with pytest.raises(BenchmarkError, match=r"bundle\.json"):
+                files.read_seal(folder)
+        finally:
+            flip(path, at, bit)
 
 
 @pytest.mark.parametrize(
