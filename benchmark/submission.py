@@ -22,7 +22,8 @@ if TYPE_CHECKING:
 
 SUFFIXES: Final = (".mp4", ".mov", ".mkv", ".webm", ".avi")
 _SHORT_SOUND: Final = Fraction(1, 2)  # s by which the sound may end before the picture
-_COPY_MSE: Final = 255.0**2 / 10**4.5  # 45 dB: what remains of a picture that was encoded again, not made again
+_COPY_MSE: Final = 255.0**2 / 10**3.8
+"""38 dB: x264 at crf 18 leaves 41 dB of real clips, reenactment of a face reaches 25 to 30."""
 _COPY_SHARE: Final = 0.5  # of the frames
 
 
@@ -134,7 +135,9 @@ def _check_same_files(submission: Submission, testset: TestSet, system: System) 
         for clip, sha256 in hashes.items():
             if sha256 in truths:
                 submission.refuse(clip, f"its file is the ground truth of {truths[sha256]}, byte for byte.")
-    _refuse_same(submission, {clip: sha for clip, sha in hashes.items() if clip in submission.videos}, "file", testset)
+    if not system.control:  # controls show one clip under several names
+        left = {clip: sha for clip, sha in hashes.items() if clip in submission.videos}
+        _refuse_same(submission, left, "file", testset)
 
 
 def _refuse_same(submission: Submission, digests: Mapping[str, str], what: str, testset: TestSet) -> None:
@@ -161,7 +164,8 @@ def check_pictures(
         for clip, errors in mse.items():
             if clip in submission.videos and len(errors) and float((errors < _COPY_MSE).mean()) > _COPY_SHARE:
                 submission.refuse(clip, "its pictures are the ground truth's, encoded again: give what was generated.")
-    _refuse_same(submission, known, "picture", testset)
+    if not system.control:
+        _refuse_same(submission, known, "picture", testset)
 
 
 def refusal(errors: Iterable[str], clips: int) -> str:

