@@ -10,8 +10,7 @@ matrix, no complex number and no ridge on the diagonal:
 - a covariance that is singular, or so nearly that roots of its smallest eigenvalues are noise: factors of both sides
   (QR of the rows, or the eigenvectors of the covariances) and singular values again.
 
-NumPy is used on the CPU, torch in float64 on a GPU. On two threads torch's routines for the CPU take 0.7 to 0.8 of the
-time of NumPy's at d = 2048, which importing torch costs again; SciPy's `svdvals` is many times slower at n = 1140.
+Everything is float64: NumPy with the fastest LAPACK at hand (`dense`) on the CPU, torch on a GPU.
 """
 
 from __future__ import annotations
@@ -21,6 +20,7 @@ from typing import Any
 import numpy as np
 
 from benchmark.errors import BenchmarkError
+from benchmark.statistics import dense
 from benchmark.statistics.inputs import both
 
 EPS = float(np.finfo(np.float64).eps)
@@ -92,11 +92,12 @@ def of_moments(xp: Any, shift: Any, cov_x: Any, cov_y: Any) -> Any:
         [...] distances, >= 0.
     """
     scale = _trace(cov_x) + _trace(cov_y)
-    root = _root_by_cholesky(xp, cov_x, cov_y, scale)
-    if root is None and cov_x.ndim > 2:
+    one_by_one = cov_x.ndim > 2 and cov_x.shape[-1] >= dense.LARGE
+    root = None if one_by_one else _root_by_cholesky(xp, cov_x, cov_y, scale)
+    if root is None and cov_x.ndim > 2:  # large ones, or one of the stack is singular
         return xp.stack([of_moments(xp, *one) for one in zip(shift, cov_x, cov_y, strict=True)])
     if root is None:
-        root = xp.linalg.svdvals(_factor(xp, cov_x) @ _factor(xp, cov_y).mT).sum()
+        root = dense.svdvals(xp, _factor(xp, cov_x) @ _factor(xp, cov_y).mT).sum()
     return distance(xp, (shift * shift).sum(-1), scale, root)
 
 
@@ -106,11 +107,6 @@ def distance(xp: Any, shift: Any, traces: Any, root: Any) -> Any:
     if bool((value + 1e-7 * (shift + traces) < 0).any()):
         raise BenchmarkError("A Frechet distance came out negative: a covariance is not positive semidefinite.")
     return xp.clip(value, 0.0, None) + 0.0  # no -0.0
-
-
-def svdvals(matrix: np.ndarray) -> np.ndarray:
-    """Singular values of [n, m] float64."""
-    return np.linalg.svdvals(matrix)
 
 
 def _placed(device: str, *arrays: np.ndarray) -> tuple[Any, list[Any]]:
@@ -139,35 +135,22 @@ def _of_rows(xp: Any, x: Any, y: Any, ddof: int) -> float:
     else:
         root, scale = None, (x * x).sum() / (n - ddof) + (y * y).sum() / (m - ddof)
     if root is None:
-        root = xp.linalg.svdvals(_shortened(xp, x) @ _shortened(xp, y).mT).sum() / ((n - ddof) * (m - ddof)) ** 0.5
+        root = dense.svdvals(xp, _shortened(xp, x) @ _shortened(xp, y).mT).sum() / ((n - ddof) * (m - ddof)) ** 0.5
     return float(distance(xp, shift, scale, root))
 
 
 def _root_by_cholesky(xp: Any, cov_x: Any, cov_y: Any, scale: Any) -> Any | None:
     """tr (S_x S_y)^(1/2) [...] by L' S_y L; None where S_x is singular, or where roots of rounding would be seen."""
     try:
-        lower = xp.linalg.cholesky(cov_x)
+        lower = dense.cholesky(xp, cov_x)
     except xp.linalg.LinAlgError:
         return None
-    found = xp.linalg.eigvalsh(_reduced(xp, lower, cov_y))
+    found = dense.eigvalsh(xp, dense.reduced(xp, lower, cov_y))
     noise = NOISE * xp.clip(found[..., -1:], 0.0, None)
     roots = xp.sqrt(xp.clip(found, 0.0, None))
     # An error e of an eigenvalue l moves its root by about e / (2 sqrt l), and by sqrt e at most.
     blur = (noise / (2 * xp.maximum(roots, xp.sqrt(noise)) + 1e-300)).sum(-1)
     return None if bool((blur > TOLERATED * scale).any()) else roots.sum(-1)
-
-
-def _reduced(xp: Any, lower: Any, cov: Any) -> Any:
-    """L' S L [..., d, d], of which the lower triangle counts."""
-    if xp is not np or cov.ndim > 2 or len(cov) < 64:
-        return lower.mT @ cov @ lower
-    from scipy.linalg.lapack import dsygst
-
-    # A third of the time of two products. LAPACK sees transposes, so the upper triangle it fills is our lower one.
-    found, info = dsygst(cov.T, lower.T, itype=2, lower=0)
-    if info != 0:
-        raise ValueError(f"LAPACK's dsygst refused argument {-info}.")
-    return found.T
 
 
 def _factor(xp: Any, cov: Any) -> Any:

@@ -8,7 +8,8 @@ from dataclasses import dataclass
 import numpy as np
 
 from benchmark.errors import BenchmarkError
-from benchmark.statistics.frechet import distance, svdvals
+from benchmark.statistics import dense
+from benchmark.statistics.frechet import distance
 from benchmark.statistics.inputs import both, places
 
 
@@ -102,7 +103,7 @@ class Grams:
         cross -= along_x - both_means
         cross *= np.sqrt(weights_x)[:, None]
         cross *= np.sqrt(weights_y)
-        root = svdvals(cross).sum() / np.sqrt((n - ddof) * (m - ddof))
+        root = dense.svdvals(np, cross).sum() / np.sqrt((n - ddof) * (m - ddof))
         return float(distance(np, length_x + length_y - 2 * both_means, spread_x + spread_y, root))
 
 
