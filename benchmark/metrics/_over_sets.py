@@ -18,6 +18,10 @@ from benchmark.results import Metric, MetricResult
 if TYPE_CHECKING:
     from benchmark.statistics.sets import SetEstimate
 
+LEAST = 20
+"""Clips below which a Frechet distance is not corrected for their number, as where dimensions outnumber the clips: the
+correction is a line in 1 / clips, and coverage of the population is proven from 60 clips and up to as many dimensions
+(tests/proofs/test_coverage.py)."""
 KERNEL = "kernel"
 FRECHET = "frechet"
 
@@ -66,6 +70,8 @@ def over_sets(
     """
 
     def compute(features: Features) -> MetricResult:
+        if corrected and spec.distance == FRECHET:
+            _require_many(len(usable(features, spec.feature)), spec.width)
         sets, estimate, details = _estimate(features, spec)
         name = name_of(features, key, spec.feature, version, sets.clips)
         n = len(sets.clips)
@@ -78,6 +84,15 @@ def over_sets(
         return MetricResult(name, value, interval, n, "lower", unit, method, {}, details)
 
     return Metric(key, version, title, "lower", unit, (spec.feature,), False, None, compute)
+
+
+def _require_many(clips: int, width: int) -> None:
+    """Refuse to correct what too few clips cannot tell."""
+    if clips < LEAST or clips <= width:
+        raise NotApplicable(
+            f"{clips} clips are too few to correct a distance in {width} dimensions for their number: it takes at "
+            f"least {LEAST}, and more than there are dimensions; KID needs no correction."
+        )
 
 
 _INFINITE = "none: a set that lacks clips has no distance"

@@ -18,6 +18,8 @@ Traps
 Deep3DFaceRecon with 64 coefficients, FLAME with 50 or 100 and BFM with 79 give numbers of other scales: the E-FID of
 EMO, EchoMimic or Hallo is not comparable. Sets only: a system that shows the right expressions at the wrong time scores
 well.
+There is no corrected number for fewer than 20 clips, or for no more clips than dimensions (10): there the correction
+lessens the bias, but its interval does not hold what it says.
 """
 
 from __future__ import annotations

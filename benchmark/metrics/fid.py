@@ -23,6 +23,8 @@ Traps
 Numbers of different numbers of clips are not comparable, unless corrected. With 800 rows the covariance of 2048
 dimensions has no full rank. Frames of one clip are alike: 25,000 frames of 200 clips are worth hundreds. One FID per
 video, averaged, is another measure and a bad one.
+There is no corrected number for fewer than 20 clips, or for no more clips than dimensions (2048): there the correction
+lessens the bias, but its interval does not hold what it says. KID needs no correction.
 """
 
 from __future__ import annotations

@@ -15,6 +15,8 @@ The look of single frames more than motion (Ge et al. 2024), large motion more t
 Traps
 Four variants of the literature differ by factors: the key says which. The same distribution at 64 and at 1024 windows
 gives numbers that differ sevenfold: compare lists of one size, or the corrected numbers. Windows of one clip are alike.
+There is no corrected number for fewer than 20 clips, or for no more clips than dimensions (400): there the correction
+lessens the bias, but its interval does not hold what it says.
 """
 
 from __future__ import annotations

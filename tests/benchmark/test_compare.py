@@ -19,7 +19,7 @@ from perf.rescoring import synthetic
 from tests.benchmark.bundle.material import make
 
 MEANS = ("psnr", "ssim", "akd", "m-lmd", "identity", "emotion-accuracy")
-SETS = ("fd-pixels", "fd-pixels-corrected", "efid", "efid-corrected", "emotion-f1")
+SETS = ("fd-pixels", "efid", "efid-corrected", "emotion-f1")
 EQUALS = ("psnr", "m-lmd", "efid-corrected")
 METRICS = (*MEANS, *SETS)
 Score = Callable[..., Bundle]

@@ -17,7 +17,7 @@ from benchmark.features import Features
 from manifests.files import file_hash
 from perf.rescoring import protocol_of, record, synthetic
 
-METRICS = ("fd-pixels", "fd-pixels-corrected", "psnr", "ssim", "akd", "m-lmd", "identity", "emotion-accuracy")
+METRICS = ("efid", "efid-corrected", "psnr", "ssim", "akd", "m-lmd", "identity", "emotion-accuracy")
 CLIPS, FRAMES = 24, 6
 
 

@@ -169,7 +169,7 @@ def test_a_metric_that_was_taken_out_is_found(bundle: Path) -> None:
     assert any("psnr" in problem.sentence for problem in problems)
 
 
-@pytest.mark.parametrize("key", ["akd", "fd-pixels"])
+@pytest.mark.parametrize("key", ["akd", "efid"])
 def test_a_metric_cannot_be_said_not_to_apply(bundle: Path, key: str) -> None:
     def edit(content: dict[str, Any]) -> None:
         content["metrics"] = [line for line in content["metrics"] if line["key"] != key]
@@ -180,6 +180,16 @@ def test_a_metric_cannot_be_said_not_to_apply(bundle: Path, key: str) -> None:
     one_line(problems)
     assert {(problem.file, problem.metric) for problem in problems} == {(None, key)}
     assert "no clip is about it, the features say otherwise" in problems[0].sentence
+
+
+def test_a_metric_cannot_be_left_out_though_its_features_are_there(bundle: Path) -> None:
+    def edit(content: dict[str, Any]) -> None:
+        content["metrics"] = [line for line in content["metrics"] if line["key"] != "efid"]
+        content["left_out"]["efid"] = "its network is not here"
+
+    edit_results(bundle, edit)
+    (problem,) = verify(bundle)
+    assert problem.metric == "efid" and "the features give it" in problem.sentence
 
 
 def test_why_a_metric_does_not_apply_is_checked_too(tmp_path: Path) -> None:

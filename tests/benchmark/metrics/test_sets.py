@@ -1,13 +1,14 @@
 """Distances of sets: what rows they take, what they tell, and when there is none."""
 
 import math
+from collections.abc import Callable
 from dataclasses import replace
 
 import numpy as np
 import pytest
 
 from benchmark.features import Clip
-from benchmark.metrics import metric
+from benchmark.metrics import NotApplicable, _over_sets, metric
 from benchmark.statistics.frechet import frechet
 from benchmark.statistics.mmd import kid
 from tests.benchmark.metrics.material import clips, features
@@ -116,3 +117,20 @@ def test_a_shift_of_all_features_is_its_squared_length() -> None:
         held.append(replace(clip, generated={"expression3dmm": expressions + 2.0}))
     found = metric("efid").compute(features(held))
     assert found.value == pytest.approx(10 * 2.0**2, rel=1e-9)
+
+
+def test_too_few_clips_are_not_corrected(few_clips_are_corrected: Callable[[int, int], None]) -> None:
+    rule = few_clips_are_corrected
+    rule(20, 10)
+    rule(193, 192)
+    for count, width in ((19, 10), (192, 192), (200, 2048)):
+        with pytest.raises(NotApplicable, match=f"{count} clips are too few to correct a distance in {width} dim"):
+            rule(count, width)
+
+
+def test_a_frechet_distance_asks_for_the_rule_and_kid_does_not(monkeypatch: pytest.MonkeyPatch) -> None:
+    asked: list[tuple[int, int]] = []
+    monkeypatch.setattr(_over_sets, "_require_many", lambda clips, width: asked.append((clips, width)))
+    for key in ("efid", "efid-corrected", "kid-4"):
+        metric(key).compute(RUN)
+    assert asked == [(20, 10)]
