@@ -94,6 +94,8 @@ def _numbers(results: Results, values: Mapping[str, Mapping[str, float]], featur
         _, again = _computed(key, features)
         if again != why:
             found.append((key, f"{key}: results.json says that no clip is about it, the features say otherwise."))
+    hidden = [key for key in results.left_out if _made(key, features)]
+    found += [(key, f"{key}: results.json says that it could not be made, the features give it.") for key in hidden]
     for said in results.metrics:
         key = said.key
         result, why_not = _computed(key, features)
@@ -111,6 +113,14 @@ def _numbers(results: Results, values: Mapping[str, Mapping[str, float]], featur
         (key, f"{key}: clips.parquet has values of it, results.json has none.") for key in values if key not in known
     ]
     return found
+
+
+def _made(key: str, features: Features) -> bool:
+    """Whether all that a metric needs was extracted, and gives a number."""
+    from benchmark.metrics import keys, metric
+
+    here = key in keys() and set(metric(key).needs) <= set(features.made_by)
+    return here and _computed(key, features)[0] is not None
 
 
 def _computed(key: str, features: Features) -> tuple[MetricResult | None, str]:
