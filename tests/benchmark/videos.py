@@ -32,16 +32,17 @@ def again(
 
 def uneven(source: Path, target: Path) -> Path:
     """The same packets, every other picture shown 10 ms late."""
-    with av.open(str(source)) as given, av.open(str(target), "w") as made:
+    fine = {"video_track_timescale": "12800"}
+    with av.open(str(source)) as given, av.open(str(target), "w", container_options=fine) as made:
         streams = {stream.index: made.add_stream_from_template(stream) for stream in given.streams}
         for packet in given.demux():
             if packet.dts is None or packet.time_base is None:
                 continue
             if packet.stream.type == "video":
-                late = (
-                    round(Fraction(1, 100) / packet.time_base) if round(packet.pts * packet.time_base * 25) % 2 else 0
-                )
-                packet.pts, packet.dts = packet.pts + late, packet.dts + late
+                place = round(packet.pts * packet.time_base * 25)
+                packet.time_base = Fraction(1, 12800)
+                packet.pts = packet.dts = place * 512 + (128 if place % 2 else 0)
+                packet.duration = 512
             packet.stream = streams[packet.stream.index]
             made.mux(packet)
     return target
