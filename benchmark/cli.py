@@ -158,17 +158,19 @@ def ladder(
     out: Out,
     allow_fewer: Fewer = False,
     partial: Partial = False,
+    control: Annotated[list[str] | None, typer.Option(metavar="NAME", help="Only these controls; repeat it.")] = None,
     cache: Cache = None,
     workers: Workers = 0,
     as_json: AsJson = False,
 ) -> None:
     """Score the ground truth and copies of it that are worse in one known way: do the metrics see it?"""
+    from benchmark.controls import CONTROLS
     from benchmark.ladder import climb
     from benchmark.show import ladder_rows
 
     rungs = climb(
         protocol, real, out, cache=cache, workers=_workers(workers), allow_fewer=allow_fewer, partial=partial,
-        note=_note,
+        kinds=control or tuple(CONTROLS), note=_note,
     )  # fmt: skip
     if as_json:
         print_json({kind: bundle.results.model_dump(mode="json") for kind, bundle in rungs.items()})

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import inspect
 import math
 from collections.abc import Callable
 from dataclasses import asdict, dataclass, replace
@@ -190,7 +189,7 @@ def _of_sets(one: MetricLine, other: MetricLine, a: Features, b: Features) -> _D
     from benchmark.statistics.jackknife import jackknife
     from benchmark.statistics.sets import make_groups
 
-    spec = _spec(one.key)
+    spec = metric(one.key).sets
     clips = [clip for clip in a.clips if spec is None or spec.feature in clip.real]
     ids = [clip.id for clip in clips]
     groups, text = make_groups([clip.identity for clip in clips], ids=ids)
@@ -216,14 +215,6 @@ def _of_sets(one: MetricLine, other: MetricLine, a: Features, b: Features) -> _D
 
 def _value(line: MetricLine) -> float:
     return float(line.value if line.value is not None else math.nan)
-
-
-def _spec(key: str) -> SetSpec | None:
-    """Which rows and distance a metric of sets takes: the function that computes it carries them; None for others."""
-    from benchmark.metrics._over_sets import SetSpec
-
-    carried = inspect.getclosurevars(metric(key).compute).nonlocals.values()
-    return next((value for value in carried if isinstance(value, SetSpec)), None)
 
 
 def _by_computing(key: str, features: Features, ids: list[str], groups: np.ndarray) -> Evaluate:

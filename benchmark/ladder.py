@@ -2,14 +2,16 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 from benchmark.controls import CONTROLS, make_control
+from benchmark.errors import BenchmarkError
 from benchmark.protocol import load_protocol
 from benchmark.run import run, test_set
 from benchmark.systems import GROUND_TRUTH, System
+from manifests.text import nearest, printable
 
 if TYPE_CHECKING:
     from benchmark.bundle import Bundle
@@ -24,6 +26,7 @@ def climb(
     workers: int = 1,
     allow_fewer: bool = False,
     partial: bool = False,
+    kinds: Sequence[str] = tuple(CONTROLS),
     note: Callable[[str], None] = lambda text: None,
 ) -> dict[str, Bundle]:
     """Score every control on a protocol.
@@ -33,15 +36,22 @@ def climb(
         real: a curated manifest, or a test set that was made from one.
         out: gets `videos/<control>/` and a bundle `<control>/` each.
         cache, workers, allow_fewer, partial, note: as for `benchmark.run.run`.
+        kinds: which controls, of `benchmark.controls.CONTROLS`.
 
     Returns:
-        Control -> its bundle, the ground truth first.
+        Control -> its bundle, in the order of `kinds`.
+
+    Raises:
+        BenchmarkError: there is no such control; and as `benchmark.run.run`.
     """
+    unknown = next((kind for kind in kinds if kind not in CONTROLS), None)
+    if unknown is not None:
+        raise BenchmarkError(f"There is no control {printable(unknown)}: {nearest(unknown, CONTROLS)}")
     chosen = load_protocol(protocol)
     folder, found = test_set(real, chosen, cache, workers, allow_fewer, note)
     rungs: dict[str, Bundle] = {}
-    for kind, control in CONTROLS.items():
-        note(f"{kind}: {control.does}")
+    for kind in kinds:
+        note(f"{kind}: {CONTROLS[kind].does}")
         videos = make_control(kind, found, folder, chosen, out / "videos" / kind, workers)
         system = System(kind, control=kind != GROUND_TRUTH)
         rungs[kind] = run(

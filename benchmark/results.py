@@ -4,9 +4,12 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
-from typing import Any, Literal
+from typing import TYPE_CHECKING, Any, Literal
 
 from benchmark.features import Features
+
+if TYPE_CHECKING:
+    from benchmark.metrics._over_sets import SetSpec
 
 Direction = Literal["lower", "higher"]
 
@@ -52,6 +55,7 @@ class Metric:
         not correspond.
     worst: what a failed clip counts as, a stated bound; None for set metrics, which are then infinitely bad.
     compute: from features to the result; pure: no files, no networks, no clock.
+    sets: which rows and which distance a metric of sets takes; None for metrics over clips.
     """
 
     key: str
@@ -63,3 +67,4 @@ class Metric:
     paired: bool
     worst: float | None
     compute: Callable[[Features], MetricResult]
+    sets: SetSpec | None = None

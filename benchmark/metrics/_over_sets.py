@@ -83,7 +83,7 @@ def over_sets(
         method = f"over {details['groups']}, for {about}: {estimate.method}"
         return MetricResult(name, value, interval, n, "lower", unit, method, {}, details)
 
-    return Metric(key, version, title, "lower", unit, (spec.feature,), False, None, compute)
+    return Metric(key, version, title, "lower", unit, (spec.feature,), False, None, compute, spec)
 
 
 def _require_many(clips: int, width: int) -> None:

@@ -67,8 +67,13 @@ class Grams:
         Returns:
             [k] distances.
         """
-        pairs = zip(np.asarray(out_x, bool), np.asarray(out_y, bool), strict=True)
-        return np.array([self._weighted(1.0 - gone_x, 1.0 - gone_y, ddof) for gone_x, gone_y in pairs])
+        left_x, left_y = 1.0 - np.asarray(out_x, bool), 1.0 - np.asarray(out_y, bool)
+        if len(left_x) != len(left_y):
+            raise BenchmarkError(
+                f"Each deletion takes rows of both sets, but there are {len(left_x)} and {len(left_y)}."
+            )
+        size = min(self.xy.shape)
+        return dense.each(lambda i: self._weighted(left_x[i], left_y[i], ddof), len(left_x), size)
 
     def delete_groups(self, groups_x: np.ndarray, groups_y: np.ndarray, ddof: int = 1) -> np.ndarray:
         """The distance without each group in turn.

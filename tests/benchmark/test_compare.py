@@ -154,7 +154,7 @@ def test_a_set_without_some_clips_is_what_its_metric_makes_of_the_others(key: st
         for clip, one, other in zip(features.clips, extra[:24], extra[24:], strict=True)
     )
     features = Features(clips, features.made_by | dict.fromkeys(shapes, "some@00000000"))
-    spec, groups = compare_module._spec(key), np.arange(24) % 6
+    spec, groups = metric(key).sets, np.arange(24) % 6
     kept = np.array([[1, 1, 1, 1, 1, 1], [0, 1, 1, 1, 1, 1], [1, 0, 1, 1, 0, 1]], bool)
     assert spec is not None
     found = compare_module._by_rows(spec, features, groups)(kept)

@@ -109,7 +109,7 @@ SPOILT: dict[str, tuple[Spoil, str]] = {
     "another clip's pictures": (lambda mine, real, other: with_sound(other, mine, Path(f"{mine}.mp4")), "again"),
     "the ground truth": (lambda mine, real, other: shutil.copy(real, mine), "byte for byte"),
     "the ground truth encoded again": (lambda mine, real, other: again(real, mine, crf=16), "encoded again"),
-    "an uneven clock": (lambda mine, real, other: uneven(mine, Path(f"{mine}.mp4")), "uneven"),
+    "an uneven clock": (lambda mine, real, other: uneven(mine, Path(f"{mine}.mp4")), "per second"),
     "half its sound": (lambda mine, real, other: with_sound(mine, other, Path(f"{mine}.mp4"), Fraction(1)), "lasts"),
     "two files": (lambda mine, real, other: shutil.copy(mine, mine.with_suffix(".mov")), "more than one"),
 }
