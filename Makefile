@@ -40,11 +40,14 @@ demo: setup  ## the whole story on the embedded sample
 	run moee manifest report demo/dataset
 	run moee publish demo/dataset --to demo/published
 	run python -c "from datasets import load_dataset; print({split: [clip['video'][0].shape for clip in clips][:3] for split, clips in load_dataset('demo/published', streaming=True).items()})"
+	run moee bench ladder sample --real demo/dataset --out demo/bench --cache demo/cache --control ground-truth --control blurred --control frozen --control audio-shifted
+	run moee bench verify demo/bench/blurred
+	run moee bench compare demo/bench/ground-truth demo/bench/audio-shifted
 	echo
 	printf '%-12s %s\n' \
 	    'raw videos' demo/raw 'their truth' demo/raw/truth.parquet \
 	    'report' demo/dataset/report.html 'clips' demo/dataset/clips 'clip table' demo/dataset/clips.parquet 'all tables' 'demo/dataset/*.parquet' \
-	    'published' demo/published 'its card' demo/published/README.md \
+	    'published' demo/published 'its card' demo/published/README.md 'scores' 'demo/bench/*/results.json' \
 	    'use it' "python -c \"import manifests; print(manifests.open('demo/dataset').clips)\""
 
 test: setup  ## the test suite (minutes)
@@ -71,10 +74,12 @@ browser:
 proofs: setup browser  ## slow proofs with their tables: exactness, resumption, truth, real clips
 	@$(BIN)/python -m pytest -n $(CORES) --dist loadfile -m proof
 
-perf: setup  ## measured ratios: share of the decode and perception ceiling, cost of the stages before and after
+perf: setup  ## measured ratios: share of the decode and perception ceiling, cost of the stages, Frechet distances, scoring again
 	@$(BIN)/python -m perf.decode
 	$(BIN)/python -m perf.stage_rates
 	$(BIN)/python -m perf.duplicates
+	$(BIN)/python -m perf.frechet
+	$(BIN)/python -m perf.rescoring
 
 accuracy: setup  ## what the judgements are worth on real clips (MOEE_TEST_DATA), with intervals
 	@$(BIN)/python -m perf.accuracy

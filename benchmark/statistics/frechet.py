@@ -92,9 +92,10 @@ def of_moments(xp: Any, shift: Any, cov_x: Any, cov_y: Any) -> Any:
         [...] distances, >= 0.
     """
     scale = _trace(cov_x) + _trace(cov_y)
-    one_by_one = cov_x.ndim > 2 and cov_x.shape[-1] >= dense.LARGE
-    root = None if one_by_one else _root_by_cholesky(xp, cov_x, cov_y, scale)
-    if root is None and cov_x.ndim > 2:  # large ones, or one of the stack is singular
+    if xp is np and cov_x.ndim > 2 and cov_x.shape[-1] >= dense.LARGE:
+        return dense.each(lambda i: of_moments(np, shift[i], cov_x[i], cov_y[i]), len(cov_x), cov_x.shape[-1])
+    root = _root_by_cholesky(xp, cov_x, cov_y, scale)
+    if root is None and cov_x.ndim > 2:  # one of the stack is singular
         return xp.stack([of_moments(xp, *one) for one in zip(shift, cov_x, cov_y, strict=True)])
     if root is None:
         root = dense.svdvals(xp, _factor(xp, cov_x) @ _factor(xp, cov_y).mT).sum()

@@ -2,11 +2,13 @@
 
 from collections.abc import Callable
 
+import numpy as np
 import pytest
 
 from benchmark.statistics import dense
 from benchmark.statistics.frechet import frechet
 from benchmark.statistics.grams import Grams
+from benchmark.statistics.sets import frechet_sets
 from tests.benchmark.statistics.material import by_eigvals, by_mpmath, by_sqrtm, features
 
 pytestmark = pytest.mark.proof
@@ -40,7 +42,19 @@ def test_with_fewer_rows_than_features_ours_is_the_exact_one(
 
 
 def test_large_matrices_go_to_other_libraries_and_give_the_same(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Grams and stacks of covariances are shared among threads, and the threads are given back."""
+    import torch
+
+    threads = torch.get_num_threads()
     sets = [(features(900, 600, 5), features(800, 600, 6)), (features(550, 600, 7), features(560, 600, 8))]
     found = [frechet(x, y) for x, y in sets]
+    many, few = sets
+    owners, groups = np.arange(800), np.arange(800) % 5
+    of_stack = frechet_sets(many[0][:800], owners, many[1], owners, groups)
+    of_grams = Grams.of(*few).delete_groups(np.arange(550) % 5, np.arange(560) % 5)
+    assert torch.get_num_threads() == threads
     monkeypatch.setattr(dense, "LARGE", 10**6)
     assert [frechet(x, y) for x, y in sets] == pytest.approx(found, rel=1e-11)
+    again = frechet_sets(many[0][:800], owners, many[1], owners, groups)
+    assert again.interval_corrected == pytest.approx(of_stack.interval_corrected, rel=1e-9)
+    assert Grams.of(*few).delete_groups(np.arange(550) % 5, np.arange(560) % 5) == pytest.approx(of_grams, rel=1e-11)

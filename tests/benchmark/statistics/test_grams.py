@@ -6,6 +6,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from benchmark.errors import BenchmarkError
+from benchmark.statistics import dense
 from benchmark.statistics.frechet import frechet
 from benchmark.statistics.grams import Grams
 from tests.benchmark.statistics.material import features
@@ -40,6 +41,18 @@ def test_deleting_groups_equals_leaving_their_rows_out() -> None:
     found = GRAMS.delete_groups(groups_x, groups_y)
     again = [frechet(X[groups_x != group], Y[groups_y != group]) for group in range(5)]
     assert found == pytest.approx(np.array(again), rel=1e-9)
+
+
+def test_threads_over_deletions_give_the_same_and_are_given_back(monkeypatch: pytest.MonkeyPatch) -> None:
+    import torch
+
+    groups_x, groups_y, threads = np.arange(14) % 4, np.arange(11) % 4, torch.get_num_threads()
+    found = GRAMS.delete_groups(groups_x, groups_y)
+    monkeypatch.setattr(dense, "LARGE", 2)
+    assert GRAMS.delete_groups(groups_x, groups_y) == pytest.approx(found, rel=1e-11)
+    with pytest.raises(BenchmarkError):
+        GRAMS.without(np.ones((3, 14), bool), np.ones((3, 11), bool))
+    assert torch.get_num_threads() == threads
 
 
 def test_features_far_from_zero_keep_their_digits() -> None:
