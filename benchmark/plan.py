@@ -58,9 +58,9 @@ def _why_not(features: Sequence[str]) -> str | None:
     """Why these features cannot be made on this machine, or None."""
     from benchmark.extract import available, extractors_for
 
-    try:
-        wanted = extractors_for(features)
-    except BenchmarkError as error:
-        return str(error)
     here = {found.name: found for found in available()}
-    return next((found.missing for name in wanted if (found := here[name]).missing), None)
+    given = {feature for found in here.values() for feature in found.features}
+    unknown = next((feature for feature in features if feature not in given), None)
+    if unknown is not None:
+        return f"this version has no extractor for its features ({unknown})."
+    return next((found.missing for name in extractors_for(features) if (found := here[name]).missing), None)

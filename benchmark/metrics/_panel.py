@@ -99,5 +99,5 @@ def _share(alive: tuple[Clip, ...]) -> np.ndarray:
     real, generated = rows(alive, "real", "face", gaps=False), rows(alive, "generated", "face", gaps=False)
     same_counts(alive, "face", real, generated)
     in_truth, in_video = real.values > 0, generated.values > 0
-    found = means((in_truth & in_video)[in_truth].astype(np.float64), real.owners[in_truth], len(alive))
+    found = means(in_video[in_truth].astype(np.float64), real.owners[in_truth], len(alive))
     return np.where(np.isnan(found), means(in_video.astype(np.float64), real.owners, len(alive)), found)
