@@ -18,7 +18,7 @@ from manifests.text import printable
 
 if TYPE_CHECKING:
     from benchmark.bundle import Bundle, MetricLine
-    from benchmark.metrics._over_sets import SetSpec
+    from benchmark.results import SetSpec
 
 LEAST: Final = 8  # clips: that fewer all differ by the same proves nothing
 STACK: Final = 2**23  # numbers of covariances worked on at once
@@ -229,7 +229,7 @@ def _by_computing(key: str, features: Features, ids: list[str], groups: np.ndarr
 
 def _by_rows(spec: SetSpec, features: Features, groups: np.ndarray) -> Evaluate:
     """A distance of sets without its own intervals: what a metric of sets gives as `details.plain`."""
-    from benchmark.metrics._over_sets import KERNEL
+    from benchmark.results import KERNEL
     from benchmark.statistics.grams import Grams
     from benchmark.statistics.mmd import KernelSums
 

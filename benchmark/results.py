@@ -4,12 +4,9 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING, Any, Literal
+from typing import Any, Literal
 
 from benchmark.features import Features
-
-if TYPE_CHECKING:
-    from benchmark.metrics._over_sets import SetSpec
 
 Direction = Literal["lower", "higher"]
 
@@ -39,6 +36,30 @@ class MetricResult:
     method: str
     per_clip: Mapping[str, float] = field(default_factory=dict)
     details: Mapping[str, Any] = field(default_factory=dict)
+
+
+KERNEL = "kernel"
+FRECHET = "frechet"
+
+
+@dataclass(frozen=True)
+class SetSpec:
+    """What distance of which rows.
+
+    feature: of both sides.
+    width: of its rows.
+    distance: `frechet` or `kernel` (KID).
+    ddof: of covariances: 1 divides by n - 1, 0 by n.
+    frames: rows taken of each clip, the middles of equal parts; None takes all.
+    sizes: of sets through which the line to infinitely many clips is laid; 0 lays none.
+    """
+
+    feature: str
+    width: int
+    distance: str = FRECHET
+    ddof: int = 1
+    frames: int | None = None
+    sizes: int = 15
 
 
 @dataclass(frozen=True)

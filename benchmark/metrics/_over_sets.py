@@ -13,7 +13,7 @@ from benchmark.features import Clip, Features
 from benchmark.metrics._errors import NotApplicable
 from benchmark.metrics._over_clips import name_of, plain
 from benchmark.metrics._rows import Rows, living, rows, usable
-from benchmark.results import Metric, MetricResult
+from benchmark.results import FRECHET, KERNEL, Metric, MetricResult, SetSpec
 
 if TYPE_CHECKING:
     from benchmark.statistics.sets import SetEstimate
@@ -22,28 +22,6 @@ LEAST = 20
 """Clips below which a Frechet distance is not corrected for their number, as where dimensions outnumber the clips: the
 correction is a line in 1 / clips, and coverage of the population is proven from 60 clips and up to as many dimensions
 (tests/proofs/test_coverage.py)."""
-KERNEL = "kernel"
-FRECHET = "frechet"
-
-
-@dataclass(frozen=True)
-class SetSpec:
-    """What distance of which rows.
-
-    feature: of both sides.
-    width: of its rows.
-    distance: `frechet` or `kernel` (KID).
-    ddof: of covariances: 1 divides by n - 1, 0 by n.
-    frames: rows taken of each clip, the middles of equal parts; None takes all.
-    sizes: of sets through which the line to infinitely many clips is laid; 0 lays none.
-    """
-
-    feature: str
-    width: int
-    distance: str = FRECHET
-    ddof: int = 1
-    frames: int | None = None
-    sizes: int = 15
 
 
 @dataclass(frozen=True, eq=False)

@@ -24,7 +24,8 @@ lessens the bias, but its interval does not hold what it says.
 
 from __future__ import annotations
 
-from benchmark.metrics._over_sets import SetSpec, over_sets
+from benchmark.metrics._over_sets import over_sets
+from benchmark.results import SetSpec
 
 _UNIT = "squared distance of 3DDFA-V2 expressions"
 _SPEC = SetSpec("expression3dmm", 10, sizes=5)

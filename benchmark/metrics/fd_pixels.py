@@ -22,7 +22,8 @@ lessens the bias, but its interval does not hold what it says.
 
 from __future__ import annotations
 
-from benchmark.metrics._over_sets import SetSpec, over_sets
+from benchmark.metrics._over_sets import over_sets
+from benchmark.results import SetSpec
 
 _UNIT = "squared distance of 8 x 8 thumbnails"
 _SPEC = SetSpec("thumbs", 192, frames=4, sizes=5)

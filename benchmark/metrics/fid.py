@@ -29,7 +29,8 @@ lessens the bias, but its interval does not hold what it says. KID needs no corr
 
 from __future__ import annotations
 
-from benchmark.metrics._over_sets import SetSpec, over_sets
+from benchmark.metrics._over_sets import over_sets
+from benchmark.results import SetSpec
 
 _UNIT = "squared distance of Inception features"
 _FOUR = SetSpec("inception4", 2048)

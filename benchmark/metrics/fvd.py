@@ -21,7 +21,8 @@ lessens the bias, but its interval does not hold what it says.
 
 from __future__ import annotations
 
-from benchmark.metrics._over_sets import SetSpec, over_sets
+from benchmark.metrics._over_sets import over_sets
+from benchmark.results import SetSpec
 
 _UNIT = "squared distance of I3D features"
 _STYLEGAN = SetSpec("i3d", 400, ddof=0)

@@ -20,7 +20,8 @@ heads has; the deviation over subsets is no error of the mean.
 
 from __future__ import annotations
 
-from benchmark.metrics._over_sets import KERNEL, SetSpec, over_sets
+from benchmark.metrics._over_sets import over_sets
+from benchmark.results import KERNEL, SetSpec
 
 _UNIT = "squared discrepancy of Inception features"
 METRICS = (
