@@ -22,7 +22,8 @@ def score(
         real: a curated manifest, or a test set that was made from one.
         out: the bundle's folder.
         system: its name.
-        options: as `benchmark.run.run` takes them (cache, workers, allow_failures, allow_fewer, partial, note).
+        options: as `benchmark.run.run` takes them (cache, workers, allow_failures, allow_fewer, partial, seeded,
+            note).
 
     Returns:
         The bundle: `bundle.results.metrics`, `bundle.clips`, `bundle.features`.

@@ -24,6 +24,10 @@ Real = Annotated[
 ]
 Fewer = Annotated[bool, typer.Option("--allow-fewer", help="Go on where the manifest holds too little; marked.")]
 Partial = Annotated[bool, typer.Option("--partial", help="Go on without metrics whose networks are not here; marked.")]
+Weights = Annotated[
+    str,
+    typer.Option("--extractor", metavar="published|seeded", help="Seeded: networks on seeded weights, to try; marked."),
+]
 Cache = Annotated[Path | None, typer.Option(metavar="DIR", help="Where features are kept; default: the user's cache.")]
 Workers = Annotated[int, typer.Option(min=0, help="Processes; 0 takes one for each core.")]
 AsJson = Annotated[bool, typer.Option("--json", help="Print the result as JSON on stdout.")]
@@ -96,6 +100,7 @@ def run(
     ] = False,
     allow_fewer: Fewer = False,
     partial: Partial = False,
+    extractor: Weights = "published",
     cache: Cache = None,
     workers: Workers = 0,
     as_json: AsJson = False,
@@ -108,7 +113,7 @@ def run(
     chosen = System(system, None if trained_on is None else training_list(trained_on))
     bundle = score(
         protocol, chosen, videos, real, out, cache=cache, workers=_workers(workers), allow_failures=allow_failures,
-        allow_fewer=allow_fewer, partial=partial, note=_note,
+        allow_fewer=allow_fewer, partial=partial, seeded=_seeded(extractor), note=_note,
     )  # fmt: skip
     if as_json:
         print_json(bundle.results.model_dump(mode="json"))
@@ -158,6 +163,7 @@ def ladder(
     out: Out,
     allow_fewer: Fewer = False,
     partial: Partial = False,
+    extractor: Weights = "published",
     control: Annotated[list[str] | None, typer.Option(metavar="NAME", help="Only these controls; repeat it.")] = None,
     cache: Cache = None,
     workers: Workers = 0,
@@ -170,12 +176,21 @@ def ladder(
 
     rungs = climb(
         protocol, real, out, cache=cache, workers=_workers(workers), allow_fewer=allow_fewer, partial=partial,
-        kinds=control or tuple(CONTROLS), note=_note,
+        seeded=_seeded(extractor), kinds=control or tuple(CONTROLS), note=_note,
     )  # fmt: skip
     if as_json:
         print_json({kind: bundle.results.model_dump(mode="json") for kind, bundle in rungs.items()})
     else:
         print_table(ladder_rows(rungs))
+
+
+def _seeded(extractor: str) -> bool:
+    from benchmark.errors import BenchmarkError
+    from manifests.text import printable
+
+    if extractor not in ("published", "seeded"):
+        raise BenchmarkError(f"There are no {printable(extractor)} weights: --extractor takes published or seeded.")
+    return extractor == "seeded"
 
 
 def _workers(asked: int) -> int:

@@ -25,7 +25,7 @@ STACK: Final = 2**23  # numbers of covariances worked on at once
 Evaluate = Callable[[np.ndarray], np.ndarray]
 """From kept groups [k, g] bool to the k numbers of the clips in them."""
 
-Verdict = Literal["a better", "b better", "no difference shown"]
+Verdict = Literal["a better", "b better", "no difference shown", "not comparable"]
 
 
 @dataclass(frozen=True)
@@ -39,7 +39,7 @@ class ComparisonLine:
     n: clips behind it, failed ones included.
     direction: which way the metric is better.
     method: how the interval was made.
-    verdict: which is better where the interval lies on one side of zero.
+    verdict: which is better where the interval lies on one side of zero; not comparable on seeded weights.
     """
 
     key: str
@@ -178,6 +178,8 @@ def _finite(end: float) -> float | None:
 
 
 def _verdict(found: _Difference, line: MetricLine) -> Verdict:
+    if not line.comparable:
+        return "not comparable"
     unsure = found.low <= 0 <= found.high or (found.low == found.high and line.n < LEAST and found.value is not None)
     if unsure:
         return "no difference shown"

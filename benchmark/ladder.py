@@ -26,6 +26,7 @@ def climb(
     workers: int = 1,
     allow_fewer: bool = False,
     partial: bool = False,
+    seeded: bool = False,
     kinds: Sequence[str] = tuple(CONTROLS),
     note: Callable[[str], None] = lambda text: None,
 ) -> dict[str, Bundle]:
@@ -35,7 +36,7 @@ def climb(
         protocol: name or file.
         real: a curated manifest, or a test set that was made from one.
         out: gets `videos/<control>/` and a bundle `<control>/` each.
-        cache, workers, allow_fewer, partial, note: as for `benchmark.run.run`.
+        cache, workers, allow_fewer, partial, seeded, note: as for `benchmark.run.run`.
         kinds: which controls, of `benchmark.controls.CONTROLS`.
 
     Returns:
@@ -55,6 +56,7 @@ def climb(
         videos = make_control(kind, found, folder, chosen, out / "videos" / kind, workers)
         system = System(kind, control=kind != GROUND_TRUTH)
         rungs[kind] = run(
-            protocol, system, videos, folder, out / kind, cache=cache, workers=workers, partial=partial, note=note
-        )
+            protocol, system, videos, folder, out / kind, cache=cache, workers=workers, partial=partial, seeded=seeded,
+            note=note,
+        )  # fmt: skip
     return rungs

@@ -22,12 +22,13 @@ class Plan:
     missing: dict[str, str]
 
 
-def plan(keys: Sequence[str], partial: bool = False) -> Plan:
+def plan(keys: Sequence[str], partial: bool = False, seeded: bool = False) -> Plan:
     """Choose the extractors for metrics; nothing heavy is opened.
 
     Args:
         keys: of `benchmark.metrics`.
         partial: leave out what cannot be computed here instead of refusing.
+        seeded: run published networks on seeded weights; their numbers are not comparable.
 
     Raises:
         BenchmarkError: a metric cannot be computed here and `partial` is off, or none can.
@@ -38,7 +39,7 @@ def plan(keys: Sequence[str], partial: bool = False) -> Plan:
     needed: dict[str, None] = {}
     missing: dict[str, str] = {}
     for key in keys:
-        why = _why_not(metric(key).needs)
+        why = _why_not(metric(key).needs, seeded)
         if why:
             missing[key] = why
         else:
@@ -48,13 +49,13 @@ def plan(keys: Sequence[str], partial: bool = False) -> Plan:
         first = next(iter(missing))
         more = f" (and {len(missing) - 1} more metrics)" if len(missing) > 1 else ""
         raise BenchmarkError(
-            f"{first}{more} cannot be computed here: {missing[first]} --partial goes on without; such a bundle is "
-            "marked."
+            f"{first}{more} cannot be computed here: {missing[first]} --partial goes on without, --extractor seeded "
+            "runs on seeded weights; both are marked."
         )
-    return Plan(left, extractors_for(tuple(needed)), missing)
+    return Plan(left, extractors_for(tuple(needed), seeded), missing)
 
 
-def _why_not(features: Sequence[str]) -> str | None:
+def _why_not(features: Sequence[str], seeded: bool) -> str | None:
     """Why these features cannot be made on this machine, or None."""
     from benchmark.extract import available, extractors_for
 
@@ -63,4 +64,4 @@ def _why_not(features: Sequence[str]) -> str | None:
     unknown = next((feature for feature in features if feature not in given), None)
     if unknown is not None:
         return f"this version has no extractor for its features ({unknown})."
-    return next((found.missing for name in extractors_for(features) if (found := here[name]).missing), None)
+    return next((found.missing for name in extractors_for(features, seeded) if (found := here[name]).missing), None)

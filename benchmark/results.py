@@ -11,6 +11,15 @@ from benchmark.features import Features
 Direction = Literal["lower", "higher"]
 
 
+SEEDED = "@seeded"
+"""In the name of a number whose network ran on seeded weights: it shows that everything runs, and measures nothing."""
+
+
+def is_comparable(name: str) -> bool:
+    """Whether a number of this name measures anything: not where its network ran on seeded weights."""
+    return SEEDED not in name
+
+
 @dataclass(frozen=True)
 class MetricResult:
     """One number of a system, and how it was made.

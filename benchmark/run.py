@@ -55,6 +55,7 @@ def run(
     allow_failures: bool = False,
     allow_fewer: bool = False,
     partial: bool = False,
+    seeded: bool = False,
     note: Note = _silent,
 ) -> Bundle:
     """Score a system and write its bundle.
@@ -70,6 +71,7 @@ def run(
         allow_failures: count a clip without a fit video as the worst score, and show it.
         allow_fewer: go on where the manifest holds less than the protocol asks for.
         partial: go on without metrics whose networks are not here.
+        seeded: run published networks on seeded weights; their numbers are marked as not comparable.
         note: takes sentences for the user.
 
     Raises:
@@ -82,7 +84,7 @@ def run(
 
     started = time.perf_counter()
     chosen = load_protocol(protocol)
-    planned = plan(chosen.metrics, partial)
+    planned = plan(chosen.metrics, partial, seeded)
     for key, why in planned.missing.items():
         note(f"{key} is left out: {why}")
     folder, testset = test_set(real, chosen, cache, workers, allow_fewer, note)

@@ -6,6 +6,8 @@ import math
 from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING
 
+from benchmark.results import is_comparable
+
 if TYPE_CHECKING:
     from benchmark.bundle import Bundle
     from benchmark.compare import Comparison
@@ -64,6 +66,11 @@ def number(value: float | None, infinite: bool = False) -> str:
     return f"{value:.4g}" if abs(value) < 10_000 else f"{value:.0f}"
 
 
+def _key(key: str, name: str) -> str:
+    """A metric's key, marked where its number measures nothing."""
+    return key if is_comparable(name) else f"{key} (not comparable)"
+
+
 def bundle_rows(bundle: Bundle) -> list[Row]:
     """A line per metric."""
     rows: list[Row] = [("metric", "value", "95 % interval", "n", "better", "name")]
@@ -71,7 +78,14 @@ def bundle_rows(bundle: Bundle) -> list[Row]:
         low, high = (number(end) if end is not None else "-" for end in found.interval)
         interval = f"{low} .. {high}"
         rows.append(
-            (found.key, number(found.value, found.infinite), interval, str(found.n), found.direction, found.name)
+            (
+                _key(found.key, found.name),
+                number(found.value, found.infinite),
+                interval,
+                str(found.n),
+                found.direction,
+                found.name,
+            )
         )
     return rows
 
@@ -81,6 +95,9 @@ def bundle_lines(bundle: Bundle) -> list[str]:
     results = bundle.results
     lines = [f"{key}: {why}" for key, why in results.not_applicable.items()]
     lines += [f"counted as the worst score: {sentence}" for sentence in results.failures.values()]
+    seeded = [line.key for line in results.metrics if not line.comparable]
+    if seeded:
+        lines.append(f"not comparable, as networks ran on seeded weights (--extractor seeded): {', '.join(seeded)}")
     met = results.system.overlap
     if not met["declared"]:
         lines.append("the system declares no training list (--trained-on): whether it saw these persons is not known")
@@ -98,10 +115,8 @@ def comparison_rows(found: Comparison) -> list[Row]:
     rows: list[Row] = [("metric", found.first, found.second, "difference", "95 % interval", "n", "says")]
     for line in found.lines:
         low, high = (number(end) if end is not None else "-" for end in line.interval)
-        rows.append(
-            (line.key, number(line.first), number(line.second), number(line.difference), f"{low} .. {high}",
-             str(line.n), line.verdict)
-        )  # fmt: skip
+        key, values = _key(line.key, line.name), (line.first, line.second, line.difference)
+        rows.append((key, *map(number, values), f"{low} .. {high}", str(line.n), line.verdict))
     return rows
 
 
@@ -113,5 +128,5 @@ def ladder_rows(rungs: Mapping[str, Bundle]) -> list[Row]:
     for line in rungs[kinds[0]].results.metrics:
         cells = [values[kind].get(line.key) for kind in kinds]
         shown = [number(cell.value, cell.infinite) if cell is not None else "-" for cell in cells]
-        rows.append((line.key, line.direction, *shown))
+        rows.append((_key(line.key, line.name), line.direction, *shown))
     return rows

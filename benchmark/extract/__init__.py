@@ -40,18 +40,19 @@ def require(names: Sequence[str]) -> None:
     require(names)
 
 
-def extractors_for(features: Sequence[str]) -> tuple[str, ...]:
+def extractors_for(features: Sequence[str], seeded: bool = False) -> tuple[str, ...]:
     """The extractors that give these features, in the registry's order.
 
     Args:
         features: names as metrics need them, such as `points68`.
+        seeded: take published networks on seeded weights, whose numbers are not comparable.
 
     Raises:
         BenchmarkError: no extractor gives one of them.
     """
     from benchmark.extract.registry import extractors_for
 
-    return extractors_for(features)
+    return extractors_for(features, seeded)
 
 
 def inspect(path: Path) -> VideoFacts:

@@ -86,7 +86,7 @@ class Sight(Protocol):
 
 
 class PairSight(Protocol):
-    """What an extractor remembers of two videos of one size and length."""
+    """What an extractor remembers of two videos of one size and length; `finish` comes after that of both videos."""
 
     def see(self, real: np.ndarray, generated: np.ndarray) -> None:
         """Take the next frame of both, [H, W, 3] uint8 each."""
@@ -101,7 +101,7 @@ class Extractor(ABC):
     name: in settings and messages.
     version: 1 and up; another one makes everything again and is part of the results' names.
     of: what it watches, a `video` or a `pair`.
-    reads: extractors that see each frame before this one.
+    reads: extractors of single videos that see each frame before this one; a pair's watch both of its videos.
     timed: whether frames per second matter to it.
     blank: which rows of its features may be NaN: none, those of frames without a face, or any.
     """
@@ -129,8 +129,8 @@ class Extractor(ABC):
         """Begin with a video; models are opened through `benchmark.extract.models.shared`."""
         raise NotImplementedError(f"{self.name} watches no single videos")
 
-    def pair_sight(self) -> PairSight:
-        """Begin with a pair."""
+    def pair_sight(self, real: Watch, generated: Watch) -> PairSight:
+        """Begin with a pair; what others leave in the two watches is there when it finishes."""
         raise NotImplementedError(f"{self.name} watches no pairs")
 
     def named(self, name: str, *hashes: str) -> str:

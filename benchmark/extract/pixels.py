@@ -67,7 +67,7 @@ class SquaredError(Extractor):
         """No weights."""
         return {"mse": self.named("rgb-mse")}
 
-    def pair_sight(self) -> PairSight:
+    def pair_sight(self, real: Watch, generated: Watch) -> PairSight:
         """Each frame on its own."""
         from benchmark.metrics.psnr import mean_squared_error
 
@@ -88,7 +88,7 @@ class StructuralSimilarity(Extractor):
         """OpenCV."""
         return lacking((), ("cv2",), "curation")
 
-    def pair_sight(self) -> PairSight:
+    def pair_sight(self, real: Watch, generated: Watch) -> PairSight:
         """Each frame on its own."""
         from benchmark.metrics.ssim import ssim
 

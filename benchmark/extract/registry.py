@@ -11,10 +11,13 @@ from benchmark.extract.expression import Expression
 from benchmark.extract.extractor import Extractor, closure
 from benchmark.extract.faces import Faces
 from benchmark.extract.identity import Identity
+from benchmark.extract.network import NetworkExtractor, twin
 from benchmark.extract.pixels import Pixels, SquaredError, StructuralSimilarity
 from benchmark.extract.sound import MouthAudio, Opinions
 from manifests.text import nearest, printable
 
+NETWORKS: tuple[NetworkExtractor, ...] = ()
+"""Those that ask published networks; each has a twin that runs on seeded weights."""
 EXTRACTORS: tuple[Extractor, ...] = (
     Faces(),
     Identity(),
@@ -25,6 +28,8 @@ EXTRACTORS: tuple[Extractor, ...] = (
     Pixels(),
     SquaredError(),
     StructuralSimilarity(),
+    *NETWORKS,
+    *map(twin, NETWORKS),
 )
 """All there are; what is read comes before what reads it."""
 
@@ -61,15 +66,24 @@ def require(names: Sequence[str]) -> None:
             raise BenchmarkError(f"The extractor {name} cannot run here: {why}")
 
 
-def extractors_for(features: Sequence[str]) -> tuple[str, ...]:
+def extractors_for(features: Sequence[str], seeded: bool = False) -> tuple[str, ...]:
     """The extractors that give these features, in the registry's order.
+
+    Args:
+        features: names as metrics need them.
+        seeded: take published networks on seeded weights.
 
     Raises:
         BenchmarkError: no extractor gives one of them.
     """
-    gives = {feature: name for name, extractor in extractors().items() for feature in extractor.made_by()}
+    known = {
+        name: extractor
+        for name, extractor in extractors().items()
+        if not isinstance(extractor, NetworkExtractor) or extractor.seeded == seeded
+    }
+    gives = {feature: name for name, extractor in known.items() for feature in extractor.made_by()}
     for feature in features:
         if feature not in gives:
             raise BenchmarkError(f"No extractor gives {printable(feature)}: {nearest(feature, list(gives))}")
     wanted = {gives[feature] for feature in features}
-    return tuple(name for name in extractors() if name in wanted)
+    return tuple(name for name in known if name in wanted)

@@ -165,6 +165,7 @@ class _Run:
 
     def _units(self) -> list[Unit]:
         stale: dict[Video, dict[str, str]] = {}
+        also: dict[Video, dict[str, None]] = {}
         pairs: dict[Both, PairJob] = {}
         for clip in self.clips:
             if self._misfit(clip):
@@ -184,8 +185,16 @@ class _Run:
                 }
                 if left or missing or video not in self.facts:
                     stale[video] = left
+                for name in missing:
+                    also.setdefault(video, {}).update(dict.fromkeys(self.wanted[name].reads))
         jobs = [
-            VideoJob(video, self.paths[video], left, None if video in self.facts else _facts_key(video))
+            VideoJob(
+                video,
+                self.paths[video],
+                left,
+                None if video in self.facts else _facts_key(video),
+                tuple(also.get(video, ())),
+            )
             for video, left in stale.items()
         ]
         size = (self.settings.width, self.settings.height)

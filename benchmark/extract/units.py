@@ -28,12 +28,14 @@ class VideoJob:
     path: its file.
     stale: extractor -> key of the result to make.
     facts: key of its facts where they are not known yet.
+    also: extractors that watch it because a stale pair reads them; of their own results nothing is kept.
     """
 
     video: Video
     path: Path
     stale: Mapping[str, str] = field(default_factory=dict)
     facts: str | None = None
+    also: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True)
@@ -121,5 +123,5 @@ def _whole(
 def _second(apart: Sequence[PairJob], jobs: Mapping[Video, VideoJob]) -> Iterable[tuple[list[VideoJob], list[PairJob]]]:
     """Pairs that found no room: their videos once more, for the pairs only."""
     for pair in apart:
-        bare = [VideoJob(video, jobs[video].path) for video in dict.fromkeys(pair.both)]
+        bare = [VideoJob(video, jobs[video].path, also=jobs[video].also) for video in dict.fromkeys(pair.both)]
         yield bare, [pair]

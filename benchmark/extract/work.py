@@ -153,7 +153,7 @@ class _Video:
             frame.pts,
         )
         known = extractors()
-        for name in closure(list(self.job.stale), known):
+        for name in closure([*self.job.stale, *self.job.also], known):
             with _timed(self.done, name):
                 self.sights[name] = known[name].sight(self.watch)
 
@@ -208,8 +208,7 @@ class _Pair:
 
     def __init__(self, job: PairJob, real: _Video, generated: _Video, done: Done) -> None:
         self.job, self.real, self.generated, self.done = job, real, generated, done
-        known = extractors()
-        self.sights: dict[str, PairSight] = {name: known[name].pair_sight() for name in job.stale}
+        self.sights: dict[str, PairSight] = {}
         self.seen = 0
 
     def see(self) -> None:
@@ -217,17 +216,25 @@ class _Pair:
         one, other = self.real.rgb, self.generated.rgb
         if one is None or other is None or one.shape != other.shape or self.seen >= self.job.both[0][1]:
             return
-        if self.job.both in self.done.defects:
+        if self.job.both in self.done.defects or self.real.watch is None or self.generated.watch is None:
             return
         self.seen += 1
         with _refused(self.done, self.job.both):
+            if self.seen == 1:
+                self._begin(self.real.watch, self.generated.watch)
             for name, sight in self.sights.items():
                 with _timed(self.done, name):
                     sight.see(one, other)
 
+    def _begin(self, real: Watch, generated: Watch) -> None:
+        known = extractors()
+        for name in self.job.stale:
+            with _timed(self.done, name):
+                self.sights[name] = known[name].pair_sight(real, generated)
+
     def finish(self, cache: FeatureCache) -> None:
         """Gather and keep, where every frame that counts was there."""
-        if self.seen < self.job.both[0][1] or self.job.both in self.done.defects:
+        if self.seen < self.job.both[0][1] or not self.done.defects.keys().isdisjoint((self.job.both, *self.job.both)):
             return
         found = {}
         known = extractors()

@@ -106,7 +106,7 @@ class Difference(Extractor):
     def made_by(self) -> dict[str, str]:
         return {"difference": "difference"}
 
-    def pair_sight(self) -> PairSight:
+    def pair_sight(self, real: Watch, generated: Watch) -> PairSight:
         return _Difference()
 
 
@@ -121,9 +121,32 @@ class _Difference:
         return {"difference": np.array(self.values)}
 
 
+class Apart(Difference):
+    """What `reader`'s input says of both videos once they are over; it has no picture of its own."""
+
+    name = "apart"
+    reads = ("reader",)
+
+    def made_by(self) -> dict[str, str]:
+        return {"apart": "apart"}
+
+    def pair_sight(self, real: Watch, generated: Watch) -> PairSight:
+        return _Apart(real, generated)
+
+
+class _Apart(_Difference):
+    def __init__(self, real: Watch, generated: Watch) -> None:
+        super().__init__()
+        self.watches = (real, generated)
+
+    def finish(self) -> dict[str, np.ndarray]:
+        one, other = (np.mean(watch.left["brightness"]) for watch in self.watches)
+        return {"apart": np.array([one - other])}
+
+
 @pytest.fixture(autouse=True)
 def extractors(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(registry, "EXTRACTORS", (Brightness(), Reader(), Broken(), Difference(), *registry.EXTRACTORS))
+    monkeypatch.setattr(registry, "EXTRACTORS", (Brightness(), Reader(), Broken(), Difference(), Apart(), *registry.EXTRACTORS))
 
 
 @pytest.fixture(scope="module")
@@ -158,6 +181,16 @@ def test_each_video_is_decoded_once_whatever_is_asked_of_it(folder: Path, tmp_pa
         found.videos["a-b", "real"][0]["brightness"].tolist() == found.videos["a-c", "real"][0]["brightness"].tolist()
     )
     assert (found.pairs["d-d"]["mse"] == 0).all() and (found.pairs["a-b"]["mse"] > 100).all()
+
+
+def test_a_pair_may_read_what_is_known_of_its_videos_only_at_their_end(folder: Path, tmp_path: Path) -> None:
+    known = settings("brightness", "reader")
+    run([pair(folder, "a", "b")], known, tmp_path)  # of these nothing is stale later
+    found = run([pair(folder, "a", "b"), pair(folder, "c", "c")], settings("apart", "brightness"), tmp_path)
+    real, generated = (found.videos["a-b", side][0]["brightness"] for side in ("real", "generated"))
+    assert found.errors == {} and found.made["brightness"] == 1  # that of c alone
+    assert found.pairs["a-b"]["apart"] == pytest.approx([real.mean() - generated.mean()])
+    assert found.pairs["c-c"]["apart"] == [0]
 
 
 def test_what_is_kept_is_neither_decoded_nor_opened_again(folder: Path, tmp_path: Path) -> None:
