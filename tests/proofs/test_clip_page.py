@@ -18,6 +18,7 @@ from curation.report.clip_page import FACES
 from tests.curation.report.material import HOSTILE, hostile, large
 from tests.curation.report.test_clip_page import clip_of, manifest_of
 from tests.curation.runs import moee
+from tests.proofs.conftest import CuratedReal
 from tests.proofs.test_report import COLOURS, PICTURES, WIDE, WIDTHS, Seen, browser
 
 from tests.media.material import recipe, render as film  # isort: skip
@@ -149,10 +150,10 @@ def test_hostile_names_do_nothing_on_a_page(browser: Any, tmp_path: Path) -> Non
 
 
 @pytest.fixture(scope="module")
-def real(test_data: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
+def real(curated_real: CuratedReal, tmp_path_factory: pytest.TempPathFactory) -> Path:
     """The manifest of the real clips with its report."""
     out = tmp_path_factory.mktemp("real") / "out"
-    assert moee("curate", test_data / "videos", "--out", out).status in (0, 1)
+    assert curated_real(out).status in (0, 1)
     assert moee("manifest", "report", out).status == 0
     return out
 

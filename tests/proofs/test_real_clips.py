@@ -3,7 +3,6 @@
 import json
 import random
 import shutil
-from collections.abc import Iterator
 from pathlib import Path
 
 import pyarrow.parquet as pq
@@ -11,6 +10,7 @@ import pytest
 
 import manifests
 from tests.curation.runs import Ran, moee
+from tests.proofs.conftest import CuratedReal
 
 pytestmark = pytest.mark.proof
 
@@ -21,8 +21,8 @@ def out(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 
 @pytest.fixture(scope="module")
-def first(test_data: Path, out: Path) -> Iterator[Ran]:
-    yield moee("curate", test_data / "videos", "--out", out, "--json")
+def first(curated_real: CuratedReal, out: Path) -> Ran:
+    return curated_real(out)
 
 
 def reasons_of(first: Ran, start: str) -> set[str]:

@@ -19,7 +19,7 @@ from curation.report import write, write_report
 from curation.report.page import MOST_PICTURES
 from curation.report.people import DOUBTFUL, LARGEST
 from tests.curation.report.material import hostile, large
-from tests.curation.runs import moee
+from tests.proofs.conftest import CuratedReal
 
 pytestmark = pytest.mark.proof
 
@@ -70,10 +70,10 @@ def browser(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Any]:
 
 
 @pytest.fixture(scope="module")
-def real(test_data: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
+def real(curated_real: CuratedReal, tmp_path_factory: pytest.TempPathFactory) -> Path:
     """The manifest of the real clips."""
     out = tmp_path_factory.mktemp("real") / "out"
-    assert moee("curate", test_data / "videos", "--out", out).status in (0, 1)
+    assert curated_real(out).status in (0, 1)
     return out
 
 
