@@ -185,7 +185,7 @@ def _models() -> Iterator[Finding]:
         return
     for entry in weights.entries():
         where = weights.find(entry.name) if weights.available(entry.name) else None
-        how = f"{entry.without}: moee models fetch {entry.name}"
+        how = f"{entry.without}: {weights.how_to_get(entry)}"
         needed = entry.name in NEEDED and not (entry.name == "face-mesh" and weights.available("face-landmarker"))
         yield Finding("models", entry.name, where is not None, str(where or ""), how, needed)
 

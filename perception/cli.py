@@ -39,7 +39,7 @@ def list_models(as_json: AsJson = False) -> None:
     for status in found:
         model = status.entry
         used_by = ", ".join(model.needed_by)
-        table.add_row(model.name, _licence(model), _size(model.bytes), _place(status), used_by)
+        table.add_row(model.name, _licence(model), _size(model), _place(status), used_by)
     console = Console()
     console.print(table)
     console.print(f"cache: {weights.cache_folder()}", soft_wrap=True, highlight=False)
@@ -50,7 +50,7 @@ def list_models(as_json: AsJson = False) -> None:
         if status.state != "present":
             model = status.entry
             console.print(
-                f"{model.name} is {status.state}: without it {model.without}. Get it: moee models fetch {model.name}",
+                f"{model.name} is {status.state}: without it {model.without}. Get it: {weights.how_to_get(model)}",
                 soft_wrap=True,
                 highlight=False,
             )
@@ -59,7 +59,7 @@ def list_models(as_json: AsJson = False) -> None:
 @app.command()
 def fetch(
     names: Annotated[list[str] | None, typer.Argument(metavar="NAME...", help="Names of models.")] = None,
-    everything: Annotated[bool, typer.Option("--all", help="Fetch every model of the registry.")] = False,
+    everything: Annotated[bool, typer.Option("--all", help="Fetch every model whose checksum is published.")] = False,
     as_json: AsJson = False,
 ) -> None:
     """Fetch models into the cache, whole and verified; what is here already is not fetched again.
@@ -71,7 +71,8 @@ def fetch(
     if bool(names) == everything:
         _refuse("Name the models to fetch, or give --all; `moee models list` shows the names.")
     try:
-        wanted = [model.name for model in weights.entries()] if everything else _known(names or [])
+        every = [model.name for model in weights.entries() if model.is_pinned]
+        wanted = every if everything else _known(names or [])
     except PerceptionError as error:
         _refuse(str(error))
     results = [_fetch_one(name) for name in wanted]
@@ -97,7 +98,8 @@ def verify(as_json: AsJson = False) -> None:
         print(json.dumps([_facts(status) for status in found], indent=2))
     else:
         for status in found:
-            print(f"{status.entry.name}: {status.state if status.path is None else f'right, {status.path}'}")
+            here = "right" if status.entry.is_pinned else "here, and its makers publish no checksum"
+            print(f"{status.entry.name}: {status.state if status.path is None else f'{here}, {status.path}'}")
             for path in status.damaged:
                 print(f"{status.entry.name}: damaged and not used, delete it or fetch the model again: {path}")
     if any(status.damaged for status in found):
@@ -148,8 +150,8 @@ def _place(status: weights.Status) -> str:
     return places.get(status.path.parent, "in its package")
 
 
-def _size(count: int) -> str:
-    return f"{count / 1e6:.1f} MB"
+def _size(model: weights.Entry) -> str:
+    return f"{model.bytes / 1e6:.1f} MB" if model.is_pinned else "not published"
 
 
 def _refuse(sentence: str) -> NoReturn:

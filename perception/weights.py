@@ -152,9 +152,18 @@ def _how_to_get(model: Entry, damaged: tuple[Path, ...]) -> str:
             f"{damaged[0]} is not the file of the model {model.name} ({model.title}): size or sha256 differ, "
             "so it is not used"
         )
+    fetch = f"run `moee models fetch {model.name}`, or " if model.is_pinned else ""
+    return f"{what}; {fetch}{_put(model)}"
+
+
+def how_to_get(model: Entry) -> str:
+    """Return the command that fetches a model, or what to do by hand where its makers publish no checksum."""
+    return f"moee models fetch {model.name}" if model.is_pinned else _put(model)
+
+
+def _put(model: Entry) -> str:
     url = next((source.url for source in model.sources if isinstance(source, Upstream)), "")
-    where = f"put {model.file}{f' from {url}' if url else ''} into the folder that MOEE_WEIGHTS names."
-    return f"{what}; run `moee models fetch {model.name}`, or {where}" if model.is_pinned else f"{what}; {where}"
+    return f"put {model.file}{f' from {url}' if url else ''} into the folder that MOEE_WEIGHTS names."
 
 
 def available(name: str) -> bool:
