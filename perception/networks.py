@@ -20,6 +20,7 @@ log = logging.getLogger(__name__)
 
 IMAGENET_MEAN, IMAGENET_DEVIATION = (0.485, 0.456, 0.406), (0.229, 0.224, 0.225)
 """Of the red, green and blue values 0..1 of ImageNet's pictures, as torchvision documents them for its networks."""
+_UNDER = ("model", "state_dict", "net_recon")
 MOST_BYTES = 2 << 30  # no published file of a member is a fifth of it
 
 
@@ -71,7 +72,7 @@ def normalised(crop: np.ndarray) -> np.ndarray:
 
 
 def read_state(path: Path, member: str) -> dict[str, torch.Tensor]:
-    """Read the tensors of a PyTorch file, which may name them under `model` or `state_dict` and begin with `module.`.
+    """Read the tensors of a PyTorch file, under one of `_UNDER` or not, with `module.` before names or not.
 
     Raises:
         PerceptionError: PyTorch is missing, or the file is damaged, holds code, or holds something else.
@@ -93,7 +94,7 @@ def read_state(path: Path, member: str) -> dict[str, torch.Tensor]:
         ) from error
     except (RuntimeError, EOFError, ValueError, OSError, KeyError, TypeError, AttributeError) as error:
         raise PerceptionError(f"{path} is damaged or no file of {member}: put its makers' file there.") from error
-    for key in ("model", "state_dict"):
+    for key in _UNDER:
         if isinstance(found, dict) and isinstance(found.get(key), dict):
             found = found[key]
     if not isinstance(found, dict) or not found or not all(isinstance(value, torch.Tensor) for value in found.values()):

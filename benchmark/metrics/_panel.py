@@ -40,23 +40,24 @@ class Panel:
 
 
 @lru_cache(maxsize=8)
-def panel(features: Features, labelled: Labelled) -> Panel:
+def panel(features: Features, labelled: Labelled, feature: str = FEATURE) -> Panel:
     """What the panel says of clips with a label of one kind.
 
     Args:
         features: of a run.
+        feature: another one that holds eight probabilities, of a single classifier.
         labelled: `emotion` (basic emotions, neutral, contempt), `compound`, or `any` for all clips, labels or not.
 
     Raises:
         NotApplicable: no clip counts.
         BenchmarkError: a label that the taxonomy lacks, probabilities that are none, or frames that do not fit.
     """
-    clips = tuple(clip for clip in usable(features, FEATURE) if _has_label(clip, labelled))
+    clips = tuple(clip for clip in usable(features, feature) if _has_label(clip, labelled))
     if not clips:
         kind = "a compound emotion" if labelled == "compound" else "an emotion"
         raise NotApplicable(f"No clip whose ground truth shows a face is labelled with {kind}.")
     alive = living(clips)
-    real, generated = probabilities(alive, "real", FEATURE), probabilities(alive, "generated", FEATURE)
+    real, generated = probabilities(alive, "real", feature), probabilities(alive, "generated", feature)
     share = np.where(generated.seen, _share(alive), 0.0)
     return Panel(clips, alive, real.values, generated.values, share)
 

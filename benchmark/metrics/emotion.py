@@ -46,7 +46,8 @@ from manifests.emotions import EMOTIONS
 NEUTRAL = "neutral"
 
 
-def _places(clips: tuple[Clip, ...]) -> np.ndarray:
+def label_places(clips: tuple[Clip, ...]) -> np.ndarray:
+    """[n] int64 places of the clips' labels in `EMOTIONS`."""
     return np.array([EMOTIONS.index(str(clip.emotion)) for clip in clips], np.int64)
 
 
@@ -63,7 +64,7 @@ def first_choice(probability: np.ndarray) -> np.ndarray:
 @lru_cache(maxsize=8)
 def _accuracy(features: Features) -> ClipValues:
     seen = panel(features, "emotion")
-    values = _right(seen.generated, _places(seen.alive), seen.share)
+    values = _right(seen.generated, label_places(seen.alive), seen.share)
     found = ClipValues(seen.clips, values)
     own = filled(found, 0.0)
     ceiling = _ceiling(features)
@@ -74,9 +75,9 @@ def _accuracy(features: Features) -> ClipValues:
         "chance": 1 / len(set(labels)),
         "agreement": _agreement(seen),
         "members": {name.removeprefix(MEMBER): _member(seen, name) for name in members(seen.clips)},
-        "per_emotion": _split(own, labels, [name for name in EMOTIONS if name in labels]),
-        "per_intensity": _split(own, [_said(clip.intensity) for clip in seen.clips]),
-        "per_identity": _split(own, [clip.identity for clip in seen.clips]),
+        "per_emotion": by_label(own, labels, [name for name in EMOTIONS if name in labels]),
+        "per_intensity": by_label(own, [_said(clip.intensity) for clip in seen.clips]),
+        "per_identity": by_label(own, [clip.identity for clip in seen.clips]),
         "confusion": _table(seen).detail(),
         "mean_share_of_frames_with_face": plain(seen.share.mean()) if len(seen.alive) else None,
     }
@@ -91,7 +92,7 @@ def _ceiling(features: Features) -> float:
     """What the panel gets right of the ground truth of all clips that count, failed ones among them."""
     clips = panel(features, "emotion").clips
     said = probabilities(clips, "real", FEATURE).values
-    return float(_right(said, _places(clips), np.ones(len(clips))).mean())
+    return float(_right(said, label_places(clips), np.ones(len(clips))).mean())
 
 
 def _floor(seen: Panel) -> float:
@@ -113,7 +114,7 @@ def _member(seen: Panel, name: str) -> dict[str, Any]:
     kept = np.array([clip.emotion in words for clip in seen.alive], bool)
     alive = tuple(clip for clip in seen.alive if clip.emotion in words)
     own = probabilities(alive, "generated", name)
-    values = _right(own.values, _places(alive), np.where(own.seen, seen.share[kept], 0.0))
+    values = _right(own.values, label_places(alive), np.where(own.seen, seen.share[kept], 0.0))
     every = filled(ClipValues(clips, values), 0.0)
     (low, high), _ = interval_of(every)
     return {"value": float(every.mean()), "interval": [plain(low), plain(high)], "n": len(clips)}
@@ -130,7 +131,7 @@ def _agreement(seen: Panel) -> float | None:
     return float(np.mean([first_choice(one)[shown] == first[shown] for one in said]))
 
 
-def _split(values: np.ndarray, labels: list[str], order: list[str] | None = None) -> dict[str, dict[str, float]]:
+def by_label(values: np.ndarray, labels: list[str], order: list[str] | None = None) -> dict[str, dict[str, float]]:
     """Mean and count of values [n] of each label."""
     names = np.array(labels)
     found = {}

@@ -13,7 +13,7 @@ from manifests.emotions import BASIC, COMPOUNDS, EMOTIONS
 MEMBERS = ("emotion/facs-mesh", "emotion/mini-xception")
 VIDEO = (
     "face", "points68", "identity", "emotion", *MEMBERS, "intensity", "expression3dmm", "mouth_audio", "dnsmos",
-    "thumbs", "frame_difference", "inception", "inception4", "i3d", "i3d-videogpt",
+    "thumbs", "frame_difference", "expression-deep3d", "emotion-fan", "inception", "inception4", "i3d", "i3d-videogpt",
 )  # fmt: skip
 PAIR = ("mse", "ssim", "lpips", "sync_distances")
 MADE_BY = {name: f"{name.replace('/', '-')}-net@0123abcd" for name in (*VIDEO, *PAIR)}
@@ -45,6 +45,8 @@ def video(seed: int, frames: int = 12, lead: str | None = None, large: bool = Fa
         "dnsmos": np.array([[3.5, 4.0, 3.2 + 0.01 * (seed % 9)]]),
         "thumbs": rng.uniform(0, 1, (frames, 192)).astype(np.float32),
         "frame_difference": rng.uniform(1, 3, frames - 1),
+        "expression-deep3d": rng.normal(0, 1, (frames, 64)).astype(np.float32),
+        "emotion-fan": probabilities(rng, lead),
     }
     if large:
         found["inception"] = rng.normal(0, 1, (frames, 2048)).astype(np.float32)
