@@ -38,7 +38,7 @@ class Expression64(NetworkExtractor):
 
     def sight(self, watch: Watch) -> _Expression64:
         """Crops wait, as far as memory allows, so that a second face is seldom fitted in vain."""
-        return _Expression64(watch, self.shared("deep3d", lambda: Deep3d.load(seeded=self.seeded)))
+        return _Expression64(watch, self.shared(self.models[0], lambda: Deep3d.load(seeded=self.seeded)))
 
 
 class _Expression64:
