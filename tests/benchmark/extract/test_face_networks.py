@@ -113,10 +113,10 @@ def test_sixteen_frames_of_the_main_face_are_judged_together() -> None:
 
 
 def test_a_part_whose_middle_lacks_the_face_shows_the_nearest_frame_that_has_it() -> None:
-    """Parts of 5 frames with the middles 2, 7, 12: the face is in the first at 4 only, in the second at 5 and 9."""
-    seen = [4, 5, 9, *range(10, 80)]
-    found, _ = judged(80, {0: range(4, 6), 1: range(9, 80)}, [(0 if n < 6 else 1, n) for n in seen])
-    assert found[:3] == [4, 5, 12] and found[-1] == COUNT
+    """Parts of 5 frames with the middles 2, 7, 12: the face is in the first at 4 only, in the second at 5, 8 and 9."""
+    seen = [4, 5, *range(8, 80)]
+    found, _ = judged(80, {0: range(4, 6), 1: range(8, 80)}, [(0 if n < 6 else 1, n) for n in seen])
+    assert found[:3] == [4, 8, 12] and found[-1] == COUNT
 
 
 def test_parts_without_the_face_are_left_out_and_none_gives_no_answer() -> None:
