@@ -6,7 +6,9 @@ from collections.abc import Sequence
 
 from benchmark.errors import BenchmarkError
 from benchmark.extract.contract import Available
+from benchmark.extract.deep3d import Expression64
 from benchmark.extract.emotion import Emotion
+from benchmark.extract.emotion_fan import FrameAttention
 from benchmark.extract.expression import Expression
 from benchmark.extract.extractor import Extractor, closure
 from benchmark.extract.faces import Faces
@@ -16,7 +18,10 @@ from benchmark.extract.pixels import Pixels, SquaredError, StructuralSimilarity
 from benchmark.extract.sound import MouthAudio, Opinions
 from manifests.text import nearest, printable
 
-NETWORKS: tuple[NetworkExtractor, ...] = ()
+NETWORKS: tuple[NetworkExtractor, ...] = (
+    Expression64(),
+    FrameAttention(),
+)
 """Those that ask published networks; each has a twin that runs on seeded weights."""
 EXTRACTORS: tuple[Extractor, ...] = (
     Faces(),
