@@ -5,7 +5,9 @@ D. Meng et al., Frame Attention Networks for Facial Expression Recognition in Vi
 itself, a second one from itself beside the mean of all. The literature's `Acc_emo` is this network with eight classes,
 fine-tuned on MEAD by the makers of EAT (Gan et al., ICCV 2023), whose program (github.com/yuangan/evaluation_eat)
 decides everything here: names, order of classes, faces of 224 px as dlib aligns them, values 0..1 that are not
-normalised further. That program stores frames as JPEG before and after alignment; nothing is stored here.
+normalised further. That program stores frames as JPEG before and after alignment; nothing is stored here. Its landmarks
+are dlib's, ours MediaPipe's: on 183 real faces the crops lie 2 px of 224 apart in their middles (median), and with
+dlib's points in both 0.6 of 255 in brightness.
 """
 
 from __future__ import annotations
