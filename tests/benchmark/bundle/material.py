@@ -11,7 +11,7 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.parquet as pq
 
-from benchmark.bundle import files, recompute, write_bundle
+from benchmark.bundle import Problem, files, recompute, write_bundle
 from benchmark.bundle.record import BUNDLE_VERSION
 from benchmark.features import Features
 from manifests.files import file_hash
@@ -19,6 +19,7 @@ from perf.rescoring import protocol_of, record, synthetic
 
 METRICS = ("efid", "efid-corrected", "psnr", "ssim", "akd", "m-lmd", "identity", "emotion-accuracy")
 CLIPS, FRAMES = 24, 6
+FEATURE = "features/real.points68.npy"
 
 
 def make(
@@ -93,9 +94,23 @@ def digest(folder: Path) -> str:
     return found.hexdigest()
 
 
+def names(folder: Path) -> list[str]:
+    """All files of a bundle."""
+    return [*files.listing(folder)[0], files.SEAL]
+
+
+def one_line(problems: list[Problem]) -> None:
+    """Assert that every problem is one plain sentence that names its file or metric."""
+    for problem in problems:
+        assert (problem.file is None) != (problem.metric is None)
+        assert "\n" not in problem.sentence and problem.sentence[-1] in ".!" and len(problem.sentence) < 400
+        assert (problem.file or problem.metric or "?") in problem.sentence
+
+
 __all__ = [
     "BUNDLE_VERSION",
     "CLIPS",
+    "FEATURE",
     "FRAMES",
     "METRICS",
     "digest",
@@ -104,5 +119,7 @@ __all__ = [
     "edit_results",
     "flip",
     "make",
+    "names",
+    "one_line",
     "seal",
 ]
