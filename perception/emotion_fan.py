@@ -16,7 +16,6 @@ from typing import TYPE_CHECKING, Final
 
 import numpy as np
 
-from manifests.emotions import EMOTIONS
 from perception.align import DLIB, Reference, align
 from perception.errors import PerceptionError
 
@@ -29,7 +28,6 @@ SIDE: Final = 224  # px of a crop
 WIDTH: Final = 512  # numbers that stand for a frame
 LABELS: Final = ("happy", "angry", "disgusted", "fear", "sad", "neutral", "surprised", "contempt")
 """The network's classes in their order, in our words."""
-_OURS: Final = [LABELS.index(name) for name in EMOTIONS]
 _SCALE: Final = SIDE / DLIB.side
 REFERENCE: Final = Reference(
     SIDE, DLIB.marks, tuple((_SCALE * (x + 0.5) - 0.5, _SCALE * (y + 0.5) - 0.5) for x, y in DLIB.points)
@@ -101,14 +99,13 @@ class EmotionFan:
             vectors: [m > 0, 512] of its frames, as the network gives them.
 
         Returns:
-            [8] float64 probabilities of sum 1 in the order of `manifests.emotions.EMOTIONS`.
+            [8] float64 probabilities of sum 1 in the order of `LABELS`.
         """
         import torch
 
         with torch.inference_mode():
             seen = torch.from_numpy(vectors).to(self.device, self.dtype)
-            said = attend(self._network, seen).to("cpu", torch.float64).softmax(dim=0).numpy()
-        return np.asarray(said[_OURS])
+            return np.asarray(attend(self._network, seen).to("cpu", torch.float64).softmax(dim=0).numpy())
 
 
 def build() -> nn.ModuleDict:

@@ -11,10 +11,11 @@ from benchmark.extract.extractor import Blank, FixedBatches, Shown, Watch
 from benchmark.extract.faces import Faces, MainFace
 from benchmark.extract.network import NetworkExtractor
 from manifests.emotions import EMOTIONS
-from perception.emotion_fan import MODEL, EmotionFan, crop
+from perception.emotion_fan import LABELS, MODEL, EmotionFan, crop
 
 FEATURE: Final = "emotion-fan"
 COUNT: Final = 16  # frames that are judged
+_OURS: Final = [LABELS.index(name) for name in EMOTIONS]
 
 
 class FrameAttention(NetworkExtractor):
@@ -67,7 +68,7 @@ class _FrameAttention:
         batches = FixedBatches(self.network, COUNT)
         for picture in crops:
             batches.add(picture)
-        return {FEATURE: self.network.judge(batches.finish())[None]}
+        return {FEATURE: self.network.judge(batches.finish())[None, _OURS]}
 
     def _chosen(self, main: MainFace) -> list[np.ndarray]:
         """The main face's crop of each part, in the order of time."""

@@ -89,9 +89,7 @@ def test_frames_are_weighed_as_the_makers_evaluation_weighs_them(
     found, wanted = network.judge(vectors), attention(vectors, state)
     assert found.dtype == np.float64 and found.sum() == pytest.approx(1)
     assert 0.05 < found.max() < 0.95, "a saturated answer shows nothing"
-    assert {name: float(value) for name, value in zip(EMOTIONS, found, strict=True)} == {
-        name: pytest.approx(value, abs=1e-12) for name, value in zip(LABELS, wanted, strict=True)
-    }
+    assert np.abs(found - wanted).max() <= 1e-12
 
 
 def test_a_frame_s_weights_tell_how_much_it_counts(network: EmotionFan) -> None:
@@ -154,7 +152,7 @@ def test_the_makers_file_is_opened_without_the_classifier_that_came_before(
     torch.save({"epoch": 61, "state_dict": tensors, "accuracy": torch.tensor([84.3655]), "name": "x"}, folder / FILE)
     found = EmotionFan.load(torch.device("cpu"), dtype=torch.float64)
     vectors = np.random.default_rng(2).gamma(1.0, 1.0, (4, WIDTH))
-    assert [found.judge(vectors)[EMOTIONS.index(name)] for name in LABELS] == pytest.approx(attention(vectors, state))
+    assert found.judge(vectors) == pytest.approx(attention(vectors, state))
 
 
 @pytest.mark.parametrize("kind", SPOILED)

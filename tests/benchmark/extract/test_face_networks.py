@@ -15,6 +15,8 @@ from benchmark.extract.emotion_fan import COUNT, FrameAttention, from_middle, pa
 from benchmark.extract.extractor import Shown, Watch, spread
 from benchmark.extract.faces import Faces, MainFace
 from benchmark.extract.network import twin
+from manifests.emotions import EMOTIONS
+from perception.emotion_fan import LABELS
 from perception.landmarks import FaceMesh
 from perception.pieces import Observation
 from tests.benchmark.extract.test_features import SIDE, shortened
@@ -47,6 +49,7 @@ class Mirror:
 
     def __init__(self) -> None:
         self.asked: list[np.ndarray] = []
+        self.judged: list[float] = []
 
     def __call__(self, crops: np.ndarray) -> np.ndarray:
         values = crops.reshape(len(crops), -1).max(axis=1).astype(np.float32)
@@ -54,7 +57,8 @@ class Mirror:
         return np.repeat(values[:, None], 257, axis=1)
 
     def judge(self, vectors: np.ndarray) -> np.ndarray:
-        return np.append(vectors[:, 0], len(vectors)).astype(np.float64)
+        self.judged = vectors[:, 0].tolist()
+        return np.arange(8) / 28
 
 
 def fitted(frames: int, faces: dict[int, range], chosen: Sequence[tuple[int, int]]) -> tuple[np.ndarray, Mirror]:
@@ -98,30 +102,36 @@ def test_the_frames_judged_are_the_middles_of_16_equal_parts(frames: int) -> Non
     assert [index for index in range(frames) if from_middle(index, frames) == 0] == middles
 
 
-def judged(frames: int, faces: dict[int, range], chosen: Sequence[tuple[int, int]]) -> tuple[list[float], Mirror]:
+def judged(frames: int, faces: dict[int, range], chosen: Sequence[tuple[int, int]]) -> tuple[np.ndarray, Mirror]:
     network, seen = Mirror(), watch(frames)
     sight = emotion_fan._FrameAttention(seen, network)  # type: ignore[arg-type]
     for index in range(frames):
         sight.see(frame(index, [face for face, held in faces.items() if index in held]))
     seen.left[Faces.name] = main(chosen)
-    return sight.finish()["emotion-fan"][0].tolist(), network
+    return sight.finish()["emotion-fan"], network
+
+
+def test_probabilities_come_in_our_order() -> None:
+    found, _ = judged(16, {0: range(16)}, [(0, n) for n in range(16)])
+    assert found.shape == (1, 8) and found.dtype == np.float64
+    assert dict(zip(EMOTIONS, found[0], strict=True)) == dict(zip(LABELS, np.arange(8) / 28, strict=True))
 
 
 def test_sixteen_frames_of_the_main_face_are_judged_together() -> None:
-    found, network = judged(80, {0: range(80), 1: range(80)}, [(1, n) for n in range(80)])
-    assert found == [*spread(80, COUNT).tolist(), COUNT] and len(network.asked) == 1
+    _, network = judged(80, {0: range(80), 1: range(80)}, [(1, n) for n in range(80)])
+    assert network.judged == spread(80, COUNT).tolist() and len(network.asked) == 1
 
 
 def test_a_part_whose_middle_lacks_the_face_shows_the_nearest_frame_that_has_it() -> None:
     """Parts of 5 frames with the middles 2, 7, 12: the face is in the first at 4 only, in the second at 5, 8 and 9."""
     seen = [4, 5, *range(8, 80)]
-    found, _ = judged(80, {0: range(4, 6), 1: range(8, 80)}, [(0 if n < 6 else 1, n) for n in seen])
-    assert found[:3] == [4, 8, 12] and found[-1] == COUNT
+    _, network = judged(80, {0: range(4, 6), 1: range(8, 80)}, [(0 if n < 6 else 1, n) for n in seen])
+    assert network.judged[:3] == [4, 8, 12] and len(network.judged) == COUNT
 
 
 def test_parts_without_the_face_are_left_out_and_none_gives_no_answer() -> None:
-    found, network = judged(80, {0: range(40)}, [(0, n) for n in range(40)])
-    assert found == [*spread(80, COUNT).tolist()[:8], 8] and len(network.asked[0]) == COUNT
+    _, network = judged(80, {0: range(40)}, [(0, n) for n in range(40)])
+    assert network.judged == spread(80, COUNT).tolist()[:8] and len(network.asked[0]) == COUNT
     blank, network = judged(80, {1: range(40)}, [])
     assert np.isnan(blank).all() and not network.asked
 
