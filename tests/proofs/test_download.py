@@ -15,6 +15,7 @@ from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from itertools import pairwise
 from pathlib import Path
+from statistics import median
 from typing import Any
 
 import pyarrow.parquet as pq
@@ -244,7 +245,7 @@ def test_ten_kills_lose_and_repeat_nothing(served: Path, tmp_path: Path, table: 
 
 
 def test_1000_urls_at_50_ms_keep_the_rate_in_flat_memory(served: Path, tmp_path: Path, table: Table) -> None:
-    rate, burst = 25.0, 10
+    rate, burst = 40.0, 10
     small = min(served.iterdir(), key=lambda path: path.stat().st_size).name
     with site(served, latency=0.05) as url:
         urls = [f"{url}/ok/{n}/{small}" for n in range(1000)]
@@ -262,4 +263,4 @@ def test_1000_urls_at_50_ms_keep_the_rate_in_flat_memory(served: Path, tmp_path:
     table(f"at most {beyond:.1f} requests beyond the bucket, processes stood still {late:.2f} s")
     assert beyond <= 1 + rate * late
     assert len(asked) == 2000  # the share is printed, not asserted: a busy machine would decide it
-    assert memory[-1] - memory[200] < 16
+    assert median(memory[-100:]) - median(memory[150:250]) < 16
