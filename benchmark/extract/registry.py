@@ -71,6 +71,20 @@ def require(names: Sequence[str]) -> None:
             raise BenchmarkError(f"The extractor {name} cannot run here: {why}")
 
 
+def one_of_each(names: Sequence[str]) -> None:
+    """Check that no two of these extractors give one feature.
+
+    Raises:
+        BenchmarkError: a network was named with published and with seeded weights.
+    """
+    known = extractors()
+    gives: dict[str, str] = {}
+    for name in names:
+        for feature in known[name].made_by():
+            if gives.setdefault(feature, name) != name:
+                raise BenchmarkError(f"{gives[feature]} and {name} both give {feature}: choose one of them.")
+
+
 def extractors_for(features: Sequence[str], seeded: bool = False) -> tuple[str, ...]:
     """The extractors that give these features, in the registry's order.
 

@@ -16,7 +16,7 @@ from benchmark.extract import facts as files
 from benchmark.extract.cache import FeatureCache, key_of
 from benchmark.extract.contract import Extraction, Pair, Settings, Side, VideoFacts
 from benchmark.extract.extractor import Extractor, closure
-from benchmark.extract.registry import extractors, require
+from benchmark.extract.registry import extractors, one_of_each, require
 from benchmark.extract.units import Both, Done, PairJob, Unit, Video, VideoJob, group
 from manifests.text import printable
 
@@ -35,6 +35,7 @@ def extract(
 ) -> Extraction:
     """Find the features of all pairs; see `benchmark.extract.extract`."""
     require(settings.extractors)
+    one_of_each(settings.extractors)
     twice = [clip for clip, count in Counter(pair.clip for pair in pairs).items() if count > 1]
     if twice:
         raise BenchmarkError(f"The clip {printable(twice[0])} is named twice: give every clip an id of its own.")

@@ -13,7 +13,8 @@ from benchmark.errors import BenchmarkError
 from benchmark.extract import available, extractors_for, require
 from benchmark.extract.cache import FeatureCache, key_of
 from benchmark.extract.extractor import Defect, Extractor, FixedBatches, check, closure, spread
-from benchmark.extract.registry import extractors
+from benchmark.extract.network import twin
+from benchmark.extract.registry import NETWORKS, extractors, one_of_each
 
 
 @given(st.integers(1, 1000), st.integers(1, 50))
@@ -100,9 +101,19 @@ def test_features_lead_to_their_extractors() -> None:
         extractors_for(["point68"])
 
 
-def test_every_feature_is_given_once() -> None:
-    given_ = [feature for extractor in available() for feature in extractor.features]
-    assert len(given_) == len(set(given_))
+@pytest.mark.parametrize("seeded", [False, True])
+def test_every_feature_is_given_once_by_published_and_by_seeded_weights(seeded: bool) -> None:
+    seeded_ones = {twin(network).name for network in NETWORKS}
+    left_out = {network.name for network in NETWORKS} if seeded else seeded_ones
+    given_ = [feature for extractor in available() if extractor.name not in left_out for feature in extractor.features]
+    assert len(given_) == len(set(given_)) and NETWORKS
+    assert {extractors_for([feature], seeded)[0] for feature in given_}.isdisjoint(left_out)
+
+
+def test_published_and_seeded_weights_are_not_mixed_in_one_run() -> None:
+    network = next(iter(NETWORKS))
+    with pytest.raises(BenchmarkError, match="both"):
+        one_of_each((network.name, twin(network).name))
 
 
 def test_missing_weights_are_told_in_one_sentence_with_the_command(

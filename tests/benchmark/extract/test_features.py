@@ -9,9 +9,11 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from benchmark.extract import Extraction, Pair, Settings, available, extract
+from benchmark.extract import Extraction, Pair, Settings, extract
 from benchmark.extract.extractor import spread
 from benchmark.extract.faces import MainFace, main_face
+from benchmark.extract.network import NetworkExtractor
+from benchmark.extract.registry import extractors
 from manifests.emotions import EMOTIONS
 from media.cut import CutOptions, cut
 from media.probe import probe
@@ -28,7 +30,8 @@ MODELS = ("blazeface-full", "blazeface-short", "face-landmarker", "dlib-face", "
 def every(frames: int = FRAMES, size: tuple[int, int] = (SIDE, SIDE)) -> Settings:
     for model in MODELS:
         need(model)
-    return Settings(Fraction(25), frames, *size, tuple(extractor.name for extractor in available()))
+    small = [name for name, extractor in extractors().items() if not isinstance(extractor, NetworkExtractor)]
+    return Settings(Fraction(25), frames, *size, tuple(small))
 
 
 def shortened(source: Path, target: Path, frames: int = FRAMES, crf: int = 16) -> Path:

@@ -146,7 +146,8 @@ class _Apart(_Difference):
 
 @pytest.fixture(autouse=True)
 def extractors(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(registry, "EXTRACTORS", (Brightness(), Reader(), Broken(), Difference(), Apart(), *registry.EXTRACTORS))
+    made = (Brightness(), Reader(), Broken(), Difference(), Apart())
+    monkeypatch.setattr(registry, "EXTRACTORS", (*made, *registry.EXTRACTORS))
 
 
 @pytest.fixture(scope="module")
