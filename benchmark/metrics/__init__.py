@@ -17,6 +17,7 @@ MODULES: Final = {
     "fid": ("fid-4", "fid-4-corrected", "fid-all", "fid-all-corrected"),
     "kid": ("kid-4", "kid-all"),
     "fvd": ("fvd", "fvd-corrected", "fvd-videogpt", "fvd-videogpt-corrected"),
+    "fid_vid": ("fid-vid", "fid-vid-corrected"),
     "fd_pixels": ("fd-pixels", "fd-pixels-corrected"),
     "efid": ("efid", "efid-corrected"),
     "efid_deep3d": ("efid-deep3d", "efid-deep3d-corrected"),

@@ -14,6 +14,7 @@ MEMBERS = ("emotion/facs-mesh", "emotion/mini-xception")
 VIDEO = (
     "face", "points68", "identity", "emotion", *MEMBERS, "intensity", "expression3dmm", "mouth_audio", "dnsmos",
     "thumbs", "frame_difference", "expression-deep3d", "emotion-fan", "inception", "inception4", "i3d", "i3d-videogpt",
+    "resnet3d50",
 )  # fmt: skip
 PAIR = ("mse", "ssim", "lpips", "sync_distances")
 MADE_BY = {name: f"{name.replace('/', '-')}-net@0123abcd" for name in (*VIDEO, *PAIR)}
@@ -53,6 +54,7 @@ def video(seed: int, frames: int = 12, lead: str | None = None, large: bool = Fa
         found["inception4"] = found["inception"][[1, 4, 7, 10]]
         found["i3d"] = rng.normal(0, 1, (5, 400)).astype(np.float32)
         found["i3d-videogpt"] = rng.normal(0, 1, (5, 400)).astype(np.float32)
+        found["resnet3d50"] = rng.normal(0, 1, (5, 2048)).astype(np.float32)
     return found
 
 

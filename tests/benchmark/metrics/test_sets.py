@@ -23,7 +23,7 @@ def rows(feature: str, side: str) -> np.ndarray:
 @pytest.mark.parametrize(
     ("key", "feature", "ddof"),
     [("fid-4", "inception4", 1), ("fid-all", "inception", 1), ("fvd", "i3d", 0), ("fvd-videogpt", "i3d-videogpt", 1),
-     ("efid", "expression3dmm", 1)],
+     ("fid-vid", "resnet3d50", 1), ("efid", "expression3dmm", 1)],
 )  # fmt: skip
 def test_the_plain_number_is_the_distance_of_all_rows(key: str, feature: str, ddof: int) -> None:
     found = metric(key).compute(RUN)
