@@ -12,13 +12,27 @@ from benchmark.extract.emotion_fan import FrameAttention
 from benchmark.extract.expression import Expression
 from benchmark.extract.extractor import Extractor, closure
 from benchmark.extract.faces import Faces
+from benchmark.extract.i3d import I3dStyleGanV, I3dVideoGpt
 from benchmark.extract.identity import Identity
+from benchmark.extract.inception import AllFrames, FourFrames, FourFramesCleanFid, FourFramesPytorchFid
+from benchmark.extract.lpips import PerceptualDistance
 from benchmark.extract.network import NetworkExtractor, twin
 from benchmark.extract.pixels import Pixels, SquaredError, StructuralSimilarity
+from benchmark.extract.resnet3d import VideoResnet
 from benchmark.extract.sound import MouthAudio, Opinions
+from benchmark.extract.sync import Sync, SyncCrops
 from manifests.text import nearest, printable
 
 NETWORKS: tuple[NetworkExtractor, ...] = (
+    AllFrames(),
+    FourFrames(),
+    FourFramesPytorchFid(),
+    FourFramesCleanFid(),
+    I3dStyleGanV(),
+    I3dVideoGpt(),
+    VideoResnet(),
+    PerceptualDistance(),
+    Sync(),
     Expression64(),
     FrameAttention(),
 )
@@ -33,6 +47,7 @@ EXTRACTORS: tuple[Extractor, ...] = (
     Pixels(),
     SquaredError(),
     StructuralSimilarity(),
+    SyncCrops(),
     *NETWORKS,
     *map(twin, NETWORKS),
 )

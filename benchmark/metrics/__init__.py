@@ -14,7 +14,14 @@ if TYPE_CHECKING:
 __all__ = ["MODULES", "NotApplicable", "keys", "metric"]
 
 MODULES: Final = {
-    "fid": ("fid-4", "fid-4-corrected", "fid-all", "fid-all-corrected"),
+    "fid": (
+        "fid-4",
+        "fid-4-corrected",
+        "fid-4-pytorchfid",
+        "fid-4-cleanfid",
+        "fid-all",
+        "fid-all-corrected",
+    ),
     "kid": ("kid-4", "kid-all"),
     "fvd": ("fvd", "fvd-corrected", "fvd-videogpt", "fvd-videogpt-corrected"),
     "fid_vid": ("fid-vid", "fid-vid-corrected"),

@@ -12,10 +12,10 @@ from benchmark.protocol import PROTOCOLS, load_protocol, protocol_names
 
 
 def test_the_papers_three_data_sets_and_the_sample_have_protocols() -> None:
-    assert protocol_names() == ["dh-faceemovid-150", "hdtf", "mead", "sample"]
+    assert protocol_names() == ["dh-faceemovid-150", "hdtf", "mead", "sample", "sample-networks"]
 
 
-@pytest.mark.parametrize("name", ["dh-faceemovid-150", "hdtf", "mead", "sample"])
+@pytest.mark.parametrize("name", ["dh-faceemovid-150", "hdtf", "mead", "sample", "sample-networks"])
 def test_a_protocol_reads_and_names_metrics_that_exist(name: str) -> None:
     found = load_protocol(name)
     assert found.name == name

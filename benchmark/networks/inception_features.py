@@ -1,0 +1,75 @@
+"""Inception's 2048 features of pictures, for FID and KID: published or seeded weights, fast on a processor."""
+
+from __future__ import annotations
+
+from typing import Final
+
+import numpy as np
+import torch
+from torch import nn
+
+from benchmark.networks.inception import Layer, Network
+from benchmark.networks.resize import Method, prepared
+from perception.opening import accelerator, opened
+
+MODEL: Final = "inception-fid"
+BATCH: Final = 8
+"""Pictures at a time: a convolution's last bits depend on it, so the benchmark has one size."""
+TOLERANCE: Final = 2e-4
+"""By how much of the largest feature one may differ between batch sizes, devices and folded layers, in float32."""
+
+
+class InceptionFeatures:
+    """Opened once; its numbers do not depend on what else is in the batch."""
+
+    def __init__(self, network: nn.Module, device: torch.device, dtype: torch.dtype) -> None:
+        """See `load`."""
+        self._network, self._device, self._dtype = network, device, dtype
+
+    @classmethod
+    def load(
+        cls, device: torch.device | None = None, *, seeded: bool = False, dtype: torch.dtype = torch.float32
+    ) -> InceptionFeatures:
+        """Open the network.
+
+        Args:
+            device: None takes the accelerator where there is one.
+            seeded: take seeded weights; their features mean nothing.
+            dtype: float32, with norms folded into convolutions; or float64, as published.
+
+        Raises:
+            PerceptionError: the published file is absent, damaged or another one.
+        """
+        network = opened(Network(), MODEL, seeded=seeded).to(dtype)
+        if dtype == torch.float32:
+            fold(network)
+        device = device or accelerator()
+        network = network.to(device).to(memory_format=torch.channels_last)  # type: ignore[call-overload]
+        return cls(network, device, dtype)
+
+    def __call__(self, pictures: np.ndarray, method: Method = "torchfidelity") -> np.ndarray:
+        """Features of pictures.
+
+        Args:
+            pictures: [n, H, W, 3] uint8 RGB.
+            method: how they are brought to 299 x 299 (`benchmark.networks.resize`).
+
+        Returns:
+            [n, 2048], 0 and up, float32 or float64 as opened.
+        """
+        with torch.inference_mode():
+            found = self._network(prepared(pictures, method, self._dtype, self._device))
+        return np.asarray(found.cpu().numpy())
+
+
+def fold(network: nn.Module) -> None:
+    """Put each norm into the convolution before it: the same function to rounding, and a third of the memory traffic.
+
+    The network's state then no longer has the published names, so this is for asking only.
+    """
+    from torch.nn.utils.fusion import fuse_conv_bn_eval
+
+    for layer in network.modules():
+        if isinstance(layer, Layer):
+            layer.conv = fuse_conv_bn_eval(layer.conv, layer.bn)
+            layer.bn = nn.Identity()  # type: ignore[assignment]
