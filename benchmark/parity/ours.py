@@ -3,18 +3,21 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Mapping
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Final
 
 import numpy as np
 
+from benchmark.extract.extractor import FixedBatches
+
 if TYPE_CHECKING:
+    import torch
     from torch import nn
 
 Arrays = dict[str, np.ndarray]
 SUBSETS, SEED = 100, 2020  # of KID, as torch-fidelity draws them
-SCALED: Final = {"netcnnlip.0.weight": 128, "netcnnaud.0.weight": 16}
-"""First layers of SyncNet, whose inputs are not normalised: so divided, distances have the size of trained ones."""
+SOME: Final = 8  # frames of each size that torchmetrics sees
 
 
 def write_weights(folder: Path) -> None:
@@ -25,24 +28,20 @@ def write_weights(folder: Path) -> None:
 
     for name, build in NETWORKS.items():
         network = build()
-        state = seeded_state(network)
-        for layer, scale in SCALED.items():
-            if name == "syncnet":
-                state[layer] /= scale
-        network.load_state_dict(state, strict=True)
+        network.load_state_dict(TAMED.get(name, _as_is)(seeded_state(network), network.state_dict()), strict=True)
         torch.save(dict(network.state_dict()), folder / f"{name}.pt")
 
 
 def _inception_network() -> nn.Module:
-    from benchmark.networks.inception import Network
+    from benchmark.networks.inception import Inception
 
-    return Network()
+    return Inception()
 
 
 def _lpips_network() -> nn.Module:
-    from benchmark.networks.alexnet_lpips import Network
+    from benchmark.networks.lpips import Lpips
 
-    return Network()
+    return Lpips()
 
 
 def _i3d_network() -> nn.Module:
@@ -58,10 +57,35 @@ def _syncnet_network() -> nn.Module:
 
 
 NETWORKS: Final[Mapping[str, Callable[[], nn.Module]]] = {
+    "inception": _inception_network,
+    "lpips": _lpips_network,
     "i3d": _i3d_network,
     "syncnet": _syncnet_network,
 }
 """Name of the file of weights -> the network that takes them."""
+
+
+State = dict[str, "torch.Tensor"]
+
+
+def _as_is(seeded: State, built: State) -> State:
+    return seeded
+
+
+def _small_inputs(seeded: State, built: State) -> State:
+    """SyncNet's inputs are not normalised: with its first layers divided, distances have the size of trained ones."""
+    scales = {"netcnnlip.0.weight": 128, "netcnnaud.0.weight": 16}
+    return {name: tensor / scales.get(name, 1) for name, tensor in seeded.items()}
+
+
+def _a_distance(seeded: State, built: State) -> State:
+    """LPIPS weighs channels by positive numbers, and its scaling is no weight: so distances have a usual size."""
+    found = {name: tensor.abs() if name.startswith("lin") else tensor for name, tensor in seeded.items()}
+    return found | {name: tensor for name, tensor in built.items() if name.startswith("scaling")}
+
+
+TAMED: Final[Mapping[str, Callable[[State, State], State]]] = {"lpips": _a_distance, "syncnet": _small_inputs}
+"""Network -> what makes of its seeded state, and of that which it is built with, one whose distances are of use."""
 
 
 def described(network: nn.Module) -> Arrays:
@@ -69,6 +93,52 @@ def described(network: nn.Module) -> Arrays:
     lines = [f"{name} {list(tensor.shape)}" for name, tensor in network.state_dict().items()]
     learnt = {id(parameter): parameter.numel() for parameter in network.parameters()}
     return {"names": np.array(sorted(lines)), "parameters": np.array(sum(learnt.values()))}
+
+
+def inception(folder: Path) -> Arrays:
+    """Features of all frames by the three preparations, FID and KID of the two sets."""
+    from benchmark.networks.inception_features import BATCH, InceptionFeatures
+    from benchmark.networks.resize import METHODS
+    from benchmark.statistics.frechet import frechet
+    from benchmark.statistics.mmd import kid_subsets
+
+    network, first = InceptionFeatures.load(seeded=True), _first(folder)
+    with np.load(folder / "frames.npz") as file:
+        small, large = file["small"], file["large"]
+    found = described(_inception_network()) | {"first": first}
+    for method in METHODS:
+        parts = [_batched(partial(network, method=method), pictures, BATCH) for pictures in (small, large)]
+        features = np.concatenate(parts)
+        found |= {method: features, f"fid_{method}": np.array(frechet(features[first], features[~first]))}
+        if method == "torchfidelity":
+            size = min(first.sum(), (~first).sum()) // 2
+            found["kid"] = np.array(kid_subsets(features[first], features[~first], SUBSETS, size, SEED)[0])
+            found["some"] = np.concatenate([part[:SOME] for part in parts])
+    return found
+
+
+def _batched(network: Callable[[np.ndarray], np.ndarray], pictures: np.ndarray, size: int) -> np.ndarray:
+    batches = FixedBatches(network, size)
+    for picture in pictures:
+        batches.add(picture)
+    return batches.finish()
+
+
+def lpips(folder: Path) -> Arrays:
+    """Distances of pairs."""
+    import torch
+
+    network = _filled(folder, "lpips")
+    with torch.inference_mode():
+        values = [float(network(_signed(one), _signed(other))) for one, other in _pairs(folder)]
+    return described(network) | {"lpips": np.array(values)}
+
+
+def _signed(picture: np.ndarray) -> torch.Tensor:
+    """[H, W, 3] uint8 -> [1, 3, H, W], -1..1."""
+    import torch
+
+    return torch.from_numpy(picture.transpose(2, 0, 1)[None].astype(np.float32) / np.float32(127.5) - 1)
 
 
 def i3d(folder: Path) -> Arrays:
@@ -105,21 +175,19 @@ def syncnet(folder: Path) -> Arrays:
     from perception.opening import accelerator
     from perception.syncnet import SyncNet
 
-    network = SyncNet(_filled(folder), accelerator(), torch.float32)
+    network = SyncNet(_filled(folder, "syncnet"), accelerator(), torch.float32)
     with np.load(folder / "crops.npz") as file:
         clips = list(zip(file["crops"], file["sounds"], strict=True))
     distances = [sync_distances(network.lips(crops), network.sound(coefficients(sound))) for crops, sound in clips]
     return described(_syncnet_network()) | {"distances": np.stack(distances)}
 
 
-def _filled(folder: Path) -> nn.ModuleDict:
-    """SyncNet with the weights that were written."""
+def _filled(folder: Path, name: str) -> nn.Module:
+    """A network with the weights that were written."""
     import torch
 
-    from perception.syncnet import build
-
-    network = build()
-    network.load_state_dict(torch.load(folder / "syncnet.pt", weights_only=True), strict=True)
+    network = NETWORKS[name]()
+    network.load_state_dict(torch.load(folder / f"{name}.pt", weights_only=True), strict=True)
     return network.eval().requires_grad_(False)
 
 
@@ -157,6 +225,8 @@ def _first(folder: Path) -> np.ndarray:
 
 
 PARTS: Final[Mapping[str, Callable[[Path], Arrays]]] = {
+    "Inception": inception,
+    "LPIPS": lpips,
     "I3D": i3d,
     "SyncNet": syncnet,
     "MFCC": mfcc,
