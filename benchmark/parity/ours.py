@@ -33,15 +33,15 @@ def write_weights(folder: Path) -> None:
 
 
 def _inception_network() -> nn.Module:
-    from benchmark.networks.inception import Inception
+    from benchmark.networks.inception import Network
 
-    return Inception()
+    return Network()
 
 
 def _lpips_network() -> nn.Module:
-    from benchmark.networks.lpips import Lpips
+    from benchmark.networks.alexnet_lpips import Network
 
-    return Lpips()
+    return Network()
 
 
 def _i3d_network() -> nn.Module:
@@ -128,17 +128,13 @@ def lpips(folder: Path) -> Arrays:
     """Distances of pairs."""
     import torch
 
+    from benchmark.networks.lpips import Lpips
+    from perception.opening import accelerator
+
     network = _filled(folder, "lpips")
-    with torch.inference_mode():
-        values = [float(network(_signed(one), _signed(other))) for one, other in _pairs(folder)]
+    asked = Lpips(network, accelerator(), torch.float32)
+    values = [asked(one[None], other[None])[0] for one, other in _pairs(folder)]
     return described(network) | {"lpips": np.array(values)}
-
-
-def _signed(picture: np.ndarray) -> torch.Tensor:
-    """[H, W, 3] uint8 -> [1, 3, H, W], -1..1."""
-    import torch
-
-    return torch.from_numpy(picture.transpose(2, 0, 1)[None].astype(np.float32) / np.float32(127.5) - 1)
 
 
 def i3d(folder: Path) -> Arrays:
