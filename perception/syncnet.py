@@ -34,7 +34,7 @@ COLUMNS: Final = 20  # of MFCC in a window
 PER_FRAME: Final = 4  # columns of MFCC from one window to the next
 WIDTH: Final = 1024  # numbers that stand for a window
 RATE: Final = 25  # frames per second
-BATCH: Final = 16  # windows that run together, always: rounding depends on their number
+BATCH: Final = 4  # windows that run together, always: rounding depends on their number; more leave the cache
 
 
 class SyncNet:

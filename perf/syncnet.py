@@ -82,7 +82,8 @@ def ours(clip: Path) -> tuple[Seconds, np.ndarray, dict[int, tuple[float, float,
     from benchmark.extract.extractor import Shown, Watch
     from benchmark.extract.faces import Faces
     from benchmark.extract.network import twin
-    from benchmark.extract.sync import FEATURE, Sync, SyncCrops
+    from benchmark.extract.sync import Sync, SyncCrops
+    from benchmark.metrics.sync import FEATURE
     from media.decode import Decoder
     from perception.lip_crops import spot_of_mesh
 
@@ -163,7 +164,8 @@ def _print(clip: Path, frames: int, mine: list[Seconds], theirs: list[Seconds]) 
 
 def _shortened(clip: Path, to: Path, seconds: int) -> Path:
     """The first seconds of a clip at 25 fps, in its own size."""
-    command = ["ffmpeg", "-v", "error", "-i", clip, "-t", str(seconds), "-r", "25", "-crf", "16", "-ar", "16000", to]
+    form = ["-t", str(seconds), "-r", "25", "-crf", "16", "-ar", "16000"]
+    command = ["ffmpeg", "-v", "error", "-i", str(clip), *form, str(to)]
     subprocess.run(command, check=True, stdin=subprocess.DEVNULL)
     return to
 

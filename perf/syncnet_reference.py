@@ -88,7 +88,9 @@ class Reference:
         from perception.mfcc import mfcc
 
         columns = torch.from_numpy(mfcc(sound).T.astype(np.float32)[None, None])
-        pictures = torch.from_numpy(crops.astype(np.float32)).permute(3, 0, 1, 2)[None]
+        # by way of float64 and with frames in the middle, as the reference turns them
+        turned = np.transpose(np.expand_dims(np.stack(list(crops), axis=3), axis=0), (0, 3, 4, 1, 2))
+        pictures = torch.from_numpy(turned.astype(np.float64)).float()
         windows = range(min(len(crops), len(sound) // 640) - 5)
         lips, heard = [], []
         network = self.network

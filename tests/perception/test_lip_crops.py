@@ -34,7 +34,7 @@ def followed(spots: dict[int, np.ndarray], frames: int) -> dict[int, np.ndarray]
     crops = LipCrops()
     for frame in range(frames):
         seen = spots.get(frame)
-        crops.see(PICTURES[frame], {} if seen is None else {3: tuple(seen)})  # type: ignore[dict-item]
+        crops.see(PICTURES[frame], {} if seen is None else {3: tuple(seen)})
     return crops.finish().get(3, {})
 
 

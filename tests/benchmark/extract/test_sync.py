@@ -8,7 +8,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from benchmark.extract.extractor import Shown, Watch, check
+from benchmark.extract.extractor import Shown, Sight, Watch, check
 from benchmark.extract.faces import Faces, MainFace
 from benchmark.extract.network import twin
 from benchmark.extract.sync import Lips, Sync, SyncCrops, _Sync, distances
@@ -191,7 +191,7 @@ def followed(clip: Path, frames: int) -> tuple[Lips, Watch]:
         shown = list(zip(range(frames), decoder, strict=False))
         first = shown[0][1]
         seen = Watch(clip, frames, Fraction(25), first.width, first.height, first.time_base, True, first.pts)
-        sights = [Faces().sight(seen), SyncCrops().sight(seen)]
+        sights: list[Sight] = [Faces().sight(seen), SyncCrops().sight(seen)]
         for index, frame in shown:
             seen.seconds.append(index / 25)
             picture = Shown(index, frame.pts, frame.rgb())
