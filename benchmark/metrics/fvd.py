@@ -3,11 +3,15 @@
 Definition
 Unterthiner et al. (2018): the Frechet distance of 400 logits of I3D over windows of 16 frames. `fvd` follows StyleGAN-V
 (frames squashed to 224 px, covariance over n), `fvd-videogpt` VideoGPT (shorter side to 224 px, centre crop, covariance
-over n - 1). The plain number is what these programs print; the `corrected` one takes off the bias of few clips, and may
-lie below 0 where both sets are alike. Intervals and `details` are as for FID. A clip that failed makes all infinite.
+over n - 1). Windows do not overlap and begin with the first frame; what is left behind the last whole one is not seen,
+and a video of fewer than 16 frames cannot be scored. The plain number is what these programs print for such windows;
+the `corrected` one takes off the bias of few clips, and may lie below 0 where both sets are alike. Intervals and
+`details` are as for FID. A clip that failed makes all infinite.
 
 Weights
-`i3d_torchscript.pt` for `fvd`, `i3d_pretrained_400.pt` for `fvd-videogpt`, both trained on Kinetics-400.
+`i3d_torchscript.pt` for `fvd`, `i3d_pretrained_400.pt` for `fvd-videogpt`, both copies of one network trained on
+Kinetics-400. The first is a program: its tensors are read, and it is not run. Batch norms add 1e-3 to variances for
+`fvd`, as TensorFlow's network does, and 1e-5 for `fvd-videogpt`, as VideoGPT does.
 
 What moves it
 The look of single frames more than motion (Ge et al. 2024), large motion more than lips; frame rate.

@@ -6,7 +6,9 @@ in how frames become 224 x 224 px, and in what batch norms add to variances: 1e-
 
 StyleGAN-V's weights are published as a TorchScript program only, `i3d_torchscript.pt`. It is not run: its tensors are
 read, and put into this network by the names of the program that it was made of, `I3D` of
-github.com/hassony2/kinetics_i3d_pytorch. A file with other names or shapes is refused.
+github.com/hassony2/kinetics_i3d_pytorch. A file with other names or shapes is refused. What it adds to variances does
+not stand beside its tensors: where the file is at hand, a proof compares the distance of black from white that was
+published for it.
 """
 
 from __future__ import annotations

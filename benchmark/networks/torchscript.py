@@ -88,8 +88,6 @@ def _root(archive: zipfile.ZipFile) -> _Module:
     names = [name for name in archive.namelist() if name.count("/") == 1 and name.endswith("/data.pkl")]
     if len(names) != 1:
         raise ValueError("no data.pkl")
-    if not any(name.endswith("/constants.pkl") for name in archive.namelist()):
-        raise ValueError("no TorchScript")
     folder = names[0].removesuffix("data.pkl")
     root = _Objects(BytesIO(archive.read(names[0])), archive, f"{folder}data/").load()
     if not isinstance(root, _Module):

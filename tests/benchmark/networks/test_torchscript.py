@@ -70,7 +70,6 @@ def test_a_program_without_tensors_is_refused(tmp_path: Path) -> None:
 def archive(path: Path, objects: bytes, storage: bytes = b"") -> Path:
     with zipfile.ZipFile(path, "w") as held:
         held.writestr("x/data.pkl", objects)
-        held.writestr("x/constants.pkl", b"")
         held.writestr("x/data/0", storage)
     return path
 
