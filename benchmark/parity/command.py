@@ -146,7 +146,7 @@ def _our_part(part: str, folder: Path, note: Note) -> Side:
 def _reference(python: Path, name: str, folder: Path, threads: int, note: Note) -> Side:
     out = folder / f"{name}.npz"
     # Isolated, so that it sees nothing of this project but only its own packages and, behind them, this environment's.
-    command = [python, "-I", RUN, name, folder, out, str(threads)]
+    command = [str(part) for part in (python, "-I", RUN, name, folder, out, threads)]
     hidden = os.environ | {"CUDA_VISIBLE_DEVICES": ""}
     done = subprocess.run(command, capture_output=True, text=True, env=hidden, check=False)
     if done.returncode or not out.is_file():

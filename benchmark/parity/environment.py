@@ -93,10 +93,10 @@ def _make(place: Path) -> None:
 
 
 def _install(python: Path) -> None:
-    command = [python, "-m", "pip", "install", "--quiet", "--disable-pip-version-check", "--no-deps"]
+    command = [str(python), "-m", "pip", "install", "--quiet", "--disable-pip-version-check", "--no-deps"]
     try:
         done = subprocess.run(
-            [*command, "-r", REQUIREMENTS], capture_output=True, text=True, timeout=PATIENCE_S, check=False
+            [*command, "-r", str(REQUIREMENTS)], capture_output=True, text=True, timeout=PATIENCE_S, check=False
         )
     except subprocess.TimeoutExpired as error:
         raise BenchmarkError(f"pip did not install the public programs within {PATIENCE_S // 60} minutes.") from error

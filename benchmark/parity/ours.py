@@ -1,11 +1,11 @@
-"""What ours finds on the inputs that the public programs get: one function for each part."""
+"""What ours finds on the inputs that the public programs get, on the processor as they: a function for each part."""
 
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Mapping
 from functools import partial
 from pathlib import Path
-from typing import TYPE_CHECKING, Final
+from typing import TYPE_CHECKING, Final, cast, get_args
 
 import numpy as np
 
@@ -97,16 +97,19 @@ def described(network: nn.Module) -> Arrays:
 
 def inception(folder: Path) -> Arrays:
     """Features of all frames by the three preparations, FID and KID of the two sets."""
+    import torch
+
     from benchmark.networks.inception_features import BATCH, InceptionFeatures
-    from benchmark.networks.resize import METHODS
+    from benchmark.networks.resize import Method
     from benchmark.statistics.frechet import frechet
     from benchmark.statistics.mmd import kid_subsets
 
-    network, first = InceptionFeatures.load(seeded=True), _first(folder)
+    network, first = InceptionFeatures.load(torch.device("cpu"), seeded=True), _first(folder)
     with np.load(folder / "frames.npz") as file:
         small, large = file["small"], file["large"]
     found = described(_inception_network()) | {"first": first}
-    for method in METHODS:
+    method: Method
+    for method in get_args(Method):
         parts = [_batched(partial(network, method=method), pictures, BATCH) for pictures in (small, large)]
         features = np.concatenate(parts)
         found |= {method: features, f"fid_{method}": np.array(frechet(features[first], features[~first]))}
@@ -129,16 +132,17 @@ def lpips(folder: Path) -> Arrays:
     import torch
 
     from benchmark.networks.lpips import Lpips
-    from perception.opening import accelerator
 
     network = _filled(folder, "lpips")
-    asked = Lpips(network, accelerator(), torch.float32)
+    asked = Lpips(network, torch.device("cpu"), torch.float32)
     values = [asked(one[None], other[None])[0] for one, other in _pairs(folder)]
     return described(network) | {"lpips": np.array(values)}
 
 
 def i3d(folder: Path) -> Arrays:
     """Logits and FVD by both preparations."""
+    import torch
+
     from benchmark.networks.i3d import I3d
     from benchmark.statistics.frechet import frechet
 
@@ -146,7 +150,7 @@ def i3d(folder: Path) -> Arrays:
     with np.load(folder / "clips.npz") as file:
         clips, first = file["clips"], file["first"]
     for variant, name, ddof in (("styleganv", "fvd", 0), ("videogpt", "fvd_videogpt", 1)):
-        network = I3d.load(variant, seeded=True)  # type: ignore[arg-type]
+        network = I3d.load(variant, torch.device("cpu"), seeded=True)  # type: ignore[arg-type]
         logits = np.concatenate(
             [network(np.stack([network.prepare(frame) for frame in clip], axis=1)[None]) for clip in clips]
         )
@@ -168,10 +172,9 @@ def syncnet(folder: Path) -> Arrays:
 
     from benchmark.metrics.sync import sync_distances
     from perception.mfcc import mfcc as coefficients
-    from perception.opening import accelerator
     from perception.syncnet import SyncNet
 
-    network = SyncNet(_filled(folder, "syncnet"), accelerator(), torch.float32)
+    network = SyncNet(cast("nn.ModuleDict", _filled(folder, "syncnet")), torch.device("cpu"), torch.float32)
     with np.load(folder / "crops.npz") as file:
         clips = list(zip(file["crops"], file["sounds"], strict=True))
     distances = [sync_distances(network.lips(crops), network.sound(coefficients(sound))) for crops, sound in clips]

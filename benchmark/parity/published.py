@@ -84,7 +84,7 @@ def _noise_fvd() -> float:
     from benchmark.statistics.frechet import frechet
 
     network = I3d.load("styleganv")
-    return frechet(*(_noise_logits(network, seed) for seed in (1, 2)))
+    return frechet(_noise_logits(network, 1), _noise_logits(network, 2))
 
 
 def _noise_logits(network: Any, seed: int) -> np.ndarray:

@@ -18,13 +18,13 @@ OPERATORS = ("nms", "qnms")
 
 
 def without_torchvisions_library() -> "object | None":
-    """Torchvision has no build for processors alone, and cannot be imported unless these operators are declared.
+    """Torchvision's wheel needs a PyTorch for CUDA; beside another one it can be imported once these are declared.
 
     Returns what declares them, which must be kept: they go with it.
     """
     import torch
 
-    if torch.cuda.is_available():
+    if torch.version.cuda is not None:  # then torchvision's own library can be loaded, with or without a device
         return None
     library = torch.library.Library("torchvision", "DEF")
     for name in OPERATORS:

@@ -4,6 +4,7 @@ Its network is a TorchScript file that cannot be had here; its own PyTorch class
 layers of that file, inside the wrapper that normalises.
 """
 
+from collections.abc import Callable
 from pathlib import Path
 
 import numpy as np
@@ -43,6 +44,6 @@ def _network(folder: Path) -> InceptionV3W:
     return wrapper.eval()
 
 
-def _batch(network: InceptionV3W, resized, batch: torch.Tensor) -> np.ndarray:  # type: ignore[no-untyped-def]
+def _batch(network: InceptionV3W, resized: Callable[[np.ndarray], np.ndarray], batch: torch.Tensor) -> np.ndarray:
     pictures = [resized(picture) for picture in batch.permute(0, 2, 3, 1).numpy()]
     return network(torch.from_numpy(np.stack(pictures).transpose(0, 3, 1, 2))).numpy()
