@@ -2,17 +2,19 @@
 
 Ours is what `moee bench` does for a pair, on seeded weights: decode, faces, crops, coefficients of the sound, network,
 distances. Files opened for writing while it runs are counted (by an audit hook), as are bytes that the process writes
-by any way and programs that it starts.
+by any way and programs that it starts. What `moee bench` keeps of its results is no part of it.
 
 The reference's steps (github.com/joonson/syncnet_python) are done one by one, with files, as it does them: the video
 coded again at 25 fps, a JPEG of every frame, a WAV file, detection in every JPEG at a quarter of its size, crops coded
 by OpenCV and muxed with the sound, the result read back as JPEGs and sound, windows in batches of 20 through the same
 layers as they are published. In the reference's favour: its search for shots is left out, boxes are taken from our
-run, coefficients are made by our function. Its detector's weights are not here: a network of the same layers costs the
-same (`perf.s3fd`). The second ratio puts our detector's seconds in place of that network's.
+run, coefficients are made by our function. FFmpeg 5.1 makes two pictures more than there are, as it does for the
+reference. Its detector's weights are not here: a network of the same layers costs the same (`perf.s3fd`). The second
+ratio puts our detector's seconds in place of that network's.
 
 Both ways run in turns in one process, networks opened before, on one thread; FFmpeg takes as many as it likes. Seconds
-are medians; processor seconds hold those of programs that were started: python -m perf.syncnet [--rounds N]
+are medians; processor seconds hold those of programs that were started, and are the ones to read on a machine that does
+other things as well. The detector's share grows with the picture, ours does not: python -m perf.syncnet [--rounds N]
 [--seconds S] [CLIP...]
 """
 

@@ -21,7 +21,7 @@ from perception.weights import entry  # noqa: E402
 from tests.perception.networks import SPOILED, spoil  # noqa: E402
 
 FILE = "syncnet_v2.model"
-CONVOLUTIONS = {
+CONVOLUTIONS: dict[str, dict[int, tuple[int, ...]]] = {
     "netcnnaud": {0: (64, 1, 3, 3), 4: (192, 64, 3, 3), 8: (384, 192, 3, 3), 11: (256, 384, 3, 3),
                   14: (256, 256, 3, 3), 18: (512, 256, 5, 4)},
     "netcnnlip": {0: (96, 3, 5, 7, 7), 4: (256, 96, 1, 5, 5), 8: (256, 256, 1, 3, 3), 11: (256, 256, 1, 3, 3),
