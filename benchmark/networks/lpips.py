@@ -63,7 +63,7 @@ class Lpips:
             return np.asarray(self._network(self._scaled(one), self._scaled(other)).double().cpu().numpy())
 
     def _scaled(self, pictures: np.ndarray) -> torch.Tensor:
-        x = torch.from_numpy(np.ascontiguousarray(pictures)).to(self._device).permute(0, 3, 1, 2)
+        x = torch.from_numpy(pictures.copy()).to(self._device).permute(0, 3, 1, 2)
         if pictures.dtype == np.uint8:
             return (x.to(self._dtype) / 127.5 - 1).contiguous()
         if not (bool((x >= -1).all()) and bool((x <= 1).all())):

@@ -36,7 +36,7 @@ def prepared(pictures: np.ndarray, method: Method, dtype: torch.dtype, device: t
     """
     if pictures.ndim != 4 or pictures.shape[3] != 3 or pictures.dtype != np.uint8 or 0 in pictures.shape:
         raise ValueError(f"Inception takes pictures [n, H, W, 3] uint8, not {list(pictures.shape)} {pictures.dtype}.")
-    x = torch.from_numpy(np.ascontiguousarray(pictures)).to(device).permute(0, 3, 1, 2)
+    x = torch.from_numpy(pictures.copy()).to(device).permute(0, 3, 1, 2)
     return METHODS[method](x, dtype).contiguous(memory_format=torch.channels_last)
 
 

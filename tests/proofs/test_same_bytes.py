@@ -15,7 +15,6 @@ CLIPS = (
     "talk_360x288_grid_man_a_3s.mpg",
     "talk_512_may_speech_5s.mp4",
     "talk_700_man_odd_fps22_speech_6s.mp4",
-    "avoffset_300x350_man_speech_20s.mp4",
     "multishot_640x360_stage_people_speech_10s.mp4",
     "lowres_176x144_carphone_clean_4s.mp4",
 )
@@ -51,7 +50,7 @@ def test_two_workers_give_the_same_bytes(videos: Path, whole: tuple[dict[str, st
     assert result_bytes(tmp_path / "out") == whole[0]
 
 
-@pytest.mark.parametrize("perturb", ["1", "77", "200"])
+@pytest.mark.parametrize("perturb", ["77"])
 def test_any_content_of_fresh_memory_gives_the_same_bytes(
     perturb: str, videos: Path, whole: tuple[dict[str, str], float], tmp_path: Path
 ) -> None:
