@@ -21,7 +21,7 @@ from benchmark.parity.environment import environment
 from benchmark.parity.inputs import Inputs, write_inputs
 from benchmark.parity.ours import PARTS, write_weights
 from benchmark.parity.published import Value, values
-from benchmark.parity.rows import REFERENCES, Row, Side, rows
+from benchmark.parity.rows import REFERENCES, Row, Side, program, rows
 
 log = logging.getLogger(__name__)
 
@@ -116,21 +116,21 @@ def versions(found: Parity) -> dict[str, str]:
 
 
 def _both(folder: Path, python: Path, note: Note) -> tuple[dict[str, Side], dict[str, Side]]:
-    """Ours here and the others one after another beside it, half of the cores each."""
+    """Two things run at any time, on half of the cores each: all of ours, one part after another, is one of them."""
     import torch
 
     threads = max(1, (os.cpu_count() or 1) // 2)
     before = torch.get_num_threads()
     torch.set_num_threads(threads)
     try:
-        with ThreadPoolExecutor(1) as pool:
-            waiting = {name: pool.submit(_reference, python, name, folder, threads, note) for name in REFERENCES}
+        with ThreadPoolExecutor(2) as pool:
+            ours = pool.submit(lambda: {part: _our_part(part, folder, note) for part in PARTS})
+            theirs = {name: pool.submit(_reference, python, name, folder, threads, note) for name in REFERENCES}
             try:
-                ours = {part: _our_part(part, folder, note) for part in PARTS}
+                return ours.result(), {name: found.result() for name, found in theirs.items()}
             except BaseException:
-                pool.shutdown(cancel_futures=True)
+                pool.shutdown(wait=False, cancel_futures=True)
                 raise
-            return ours, {name: future.result() for name, future in waiting.items()}
     finally:
         torch.set_num_threads(before)
 
@@ -151,13 +151,13 @@ def _reference(python: Path, name: str, folder: Path, threads: int, note: Note) 
     done = subprocess.run(command, capture_output=True, text=True, env=hidden, check=False)
     if done.returncode or not out.is_file():
         said = (done.stderr.strip().splitlines() or ["no reason given"])[-1]
-        return Side(error=f"{REFERENCES[name]} ended with {done.returncode}: {said}")
+        return Side(error=f"{program(name)} ended with {done.returncode}: {said}")
     with np.load(out) as file:
         about = json.loads(str(file["about"]))
         arrays = {key: file[key] for key in file.files if key != "about"}
     if "error" in about:
         log.debug("%s:\n%s", name, done.stderr)
-    note(f"{REFERENCES[name]}: {about['seconds']:.0f} s" + (f"; {about['error']}" if "error" in about else ""))
+    note(f"{program(name)}: {about['seconds']:.0f} s" + (f"; {about['error']}" if "error" in about else ""))
     return Side(arrays, about["versions"], about["seconds"], about.get("error", ""))
 
 

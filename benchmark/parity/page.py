@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 
 from benchmark.parity.environment import OURS
 from benchmark.parity.published import Value
-from benchmark.parity.rows import REFERENCES, Row, Side
+from benchmark.parity.rows import Row, Side, program
 
 if TYPE_CHECKING:
     from benchmark.parity.command import Parity
@@ -25,12 +25,15 @@ nothing else. float32 on the processor, unless a program computes in float64."""
 
 _HOW = """\
 - `features` and `logits` are compared number by number; `relative` differences are divided by the reference's largest
-  value. FID and FVD are each program's own, from its own features. `distance of the same features` holds ours against
-  a program's on that program's features.
+  value. FID and FVD are each program's own, from its own features.
+- `distance of the same features` holds our distance against a program's on that program's features: where FID differs
+  by as much there, the features are not the cause. With fewer frames than features covariances are singular, and the
+  others take the root of their product.
 - clean-fid's network is a TorchScript file that is not on the package index: its own PyTorch class of the same network
   takes its place; its resizing, normalisation and distance are its own.
 - I3D is cd-fvd's class. Squashing (styleganv) is cd-fvd's too, with the epsilon 1e-3 that StyleGAN-V's file has;
   VideoGPT's cut was written anew, as VideoGPT is on no package index.
+- LPIPS: the seeded linear weights are made positive, as trained ones are, and its scaling is the published one.
 - SyncNet is on no package index: a second implementation, window by window, was written from its public code's
   definition, and takes its MFCC from python_speech_features. The first layers of the seeded network are divided by 128
   (lips) and 16 (sound), so that distances are of the size of trained ones and `1e-3` says something."""
@@ -46,7 +49,7 @@ def page(found: Parity) -> str:
         _HOW,
         "## Published numbers\n\nThey need the published weights or inputs of their makers, except the first.",
         "\n".join(value_table(found.values)),
-        "## Time\n\nOurs and the others ran beside each other, half of the cores each.",
+        "## Time\n\nSeconds by the clock; two things ran at any time, on half of the cores each.",
         "\n".join(_times(found)),
     ]
     return "\n\n".join(parts) + "\n"
@@ -114,8 +117,7 @@ def _seconds(found: Parity) -> Iterator[tuple[str, float]]:
 
 
 def _program(name: str, side: Side) -> str:
-    plain = name == "with_plain_syncnet"
-    return "SyncNet written anew" if plain else REFERENCES[name] + (" (failed)" if side.error else "")
+    return program(name) + (" (failed)" if side.error else "")
 
 
 def number(value: float | None) -> str:

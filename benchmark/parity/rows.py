@@ -179,6 +179,12 @@ REFERENCES: Final = {
 PLAIN: Final = {"with_plain_syncnet": "SyncNet written anew"}
 """Scripts whose network is on no package index."""
 
+
+def program(reference: str) -> str:
+    """What a person calls it."""
+    return PLAIN.get(reference, REFERENCES[reference])
+
+
 _FEATURES: Final = 1e-4
 COMPARISONS: Final = (
     Comparison("Inception", "names and shapes; parameters", "with_pytorch_fid", 0, _names, "names"),
