@@ -20,6 +20,7 @@ from benchmark.errors import BenchmarkError
 from benchmark.parity.environment import environment
 from benchmark.parity.inputs import Inputs, write_inputs
 from benchmark.parity.ours import PARTS, write_weights
+from benchmark.parity.page import page
 from benchmark.parity.published import Value, values
 from benchmark.parity.rows import REFERENCES, Row, Side, program, rows
 
@@ -88,9 +89,11 @@ def parity(
         Rows in a fixed order; a program that cannot be imported costs its own rows only.
 
     Raises:
-        BenchmarkError: no environment, or no inputs of that kind.
+        BenchmarkError: no environment, no inputs of that kind, or no place for the page.
     """
     start = time.perf_counter()
+    if out is not None and (out.is_dir() or (out.parent.exists() and not out.parent.is_dir())):
+        raise BenchmarkError(f"{out} cannot be written: name a file for the page with --out.")
     python = environment(env)
     seconds = {"environment": time.perf_counter() - start}
     with tempfile.TemporaryDirectory(prefix="moee-parity-") as place:
@@ -104,8 +107,6 @@ def parity(
     seconds["all"] = time.perf_counter() - start
     found = Parity(rows(ours, theirs), values(), inputs, ours, theirs, seconds)
     if out is not None:
-        from benchmark.parity.page import page
-
         _write(out, page(found))
     return found
 

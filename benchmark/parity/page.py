@@ -78,16 +78,20 @@ def _verdict(found: Parity) -> str:
 
 def row_table(rows: Sequence[Row]) -> Iterator[str]:
     """A Markdown table, a line each."""
-    yield "| part | what | against | ours | reference | largest difference | tolerance | |"
-    yield "|---|---|---|---|---|---|---|---|"
+    for place, cells in enumerate(row_cells(rows)):
+        yield "| " + " | ".join(_cell(cell) for cell in cells) + " |"
+        if place == 0:
+            yield "|---" * len(cells) + "|"
+
+
+def row_cells(rows: Sequence[Row]) -> Iterator[tuple[str, ...]]:
+    """The titles, then the cells of every row, for a terminal or a page."""
+    yield "part", "what", "against", "ours", "reference", "largest difference", "tolerance", "verdict"
     for row in rows:
         allowed = "exact" if row.tolerance == 0 else f"{row.tolerance:.0e}{' relative' * (row.kind == 'relative')}"
         said = f"skipped: {row.reason}" if row.verdict == "skipped" else row.verdict
-        cells = (
-            row.part, row.what, row.by, number(row.ours), number(row.reference), _difference(row.difference), allowed,
-            said,
-        )  # fmt: skip
-        yield "| " + " | ".join(_cell(cell) for cell in cells) + " |"
+        numbers = number(row.ours), number(row.reference), _difference(row.difference)
+        yield row.part, row.what, row.by, *numbers, allowed, said
 
 
 def value_table(values: Sequence[Value]) -> Iterator[str]:

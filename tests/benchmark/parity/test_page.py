@@ -7,9 +7,10 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from benchmark.parity import Parity
+from benchmark.errors import BenchmarkError
+from benchmark.parity import Parity, parity
 from benchmark.parity.inputs import Inputs
-from benchmark.parity.page import number, page
+from benchmark.parity.page import number, page, row_cells
 from benchmark.parity.published import Value, values
 from benchmark.parity.rows import Side, rows
 from tests.benchmark.parity.made import sides
@@ -74,3 +75,16 @@ def test_noise_made_a_video_at_a_time_is_the_noise_that_was_published(monkeypatc
 
 def test_numbers_are_whole_where_they_are_and_else_of_eight_digits() -> None:
     assert [number(value) for value in (None, 23850960.0, 18.780308506, 0.0)] == ["-", "23850960", "18.780309", "0"]
+
+
+def test_a_place_that_cannot_hold_the_page_is_refused_before_anything_runs(tmp_path: Path) -> None:
+    for out in (tmp_path, tmp_path / "file" / "parity.md"):
+        (tmp_path / "file").touch()
+        with pytest.raises(BenchmarkError, match="cannot be written: name a file"):
+            parity(tmp_path / "none", env=tmp_path / "none", out=out)
+
+
+def test_a_terminal_gets_the_cells_that_the_page_has(found: Parity) -> None:
+    titles, *cells = row_cells(found.rows)
+    assert len(cells) == len(found.rows) and {len(row) for row in cells} == {len(titles)}
+    assert ("LPIPS", "distances of pairs") in {row[:2] for row in cells if row[-1] == "skipped: ImportError: a | b"}
