@@ -65,7 +65,8 @@ class _Inception:
         from benchmark.networks.inception_features import BATCH
 
         self.feature, self.wanted = feature, wanted
-        self.batches = FixedBatches(lambda pictures: network(pictures, method), BATCH)
+        size = BATCH if isinstance(wanted, range) else COUNT  # a video's four frames are a batch: none is filled up
+        self.batches = FixedBatches(lambda pictures: network(pictures, method), size)
 
     def see(self, frame: Shown) -> None:
         if isinstance(self.wanted, range):

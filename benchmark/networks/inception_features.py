@@ -14,7 +14,7 @@ from perception.opening import accelerator, opened
 
 MODEL: Final = "inception-fid"
 BATCH: Final = 8
-"""Pictures at a time: a convolution's last bits depend on it, so the benchmark has one size."""
+"""Pictures at a time where all frames are asked: a convolution's last bits depend on it, so an extractor has one."""
 TOLERANCE: Final = 2e-4
 """By how much of the largest feature one may differ between batch sizes, devices and folded layers, in float32."""
 

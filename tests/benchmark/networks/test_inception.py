@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import pickle
+from pathlib import Path
+
 import numpy as np
 import pytest
 
@@ -10,6 +13,7 @@ torch = pytest.importorskip("torch")
 from benchmark.networks.inception import Layer, Network  # noqa: E402
 from benchmark.networks.inception_features import MODEL, TOLERANCE, InceptionFeatures, fold  # noqa: E402
 from benchmark.networks.resize import METHODS, Method, prepared  # noqa: E402
+from perception import weights  # noqa: E402
 from perception.errors import PerceptionError  # noqa: E402
 from perception.seeded import seeded_state  # noqa: E402
 
@@ -160,3 +164,27 @@ def test_without_the_published_file_one_sentence_says_how_to_get_it(monkeypatch,
     (tmp_path / "pt_inception-2015-12-05-6726825d.pth").write_bytes(b"not it")
     with pytest.raises(PerceptionError, match="size or sha256 differ"):
         InceptionFeatures.load(CPU)
+
+
+def _as_code(path: Path) -> None:
+    path.write_bytes(pickle.dumps(print, protocol=2))
+
+
+def _cut_off(path: Path) -> None:
+    torch.save({"fc.bias": torch.zeros(1008)}, path)
+    path.write_bytes(path.read_bytes()[:-900])
+
+
+def _another(path: Path) -> None:
+    torch.save({"fc.bias": torch.zeros(1000)}, path)
+
+
+@pytest.mark.parametrize("write", [_as_code, _cut_off, _another])
+def test_files_with_code_cut_off_or_of_another_network_are_refused(write, monkeypatch, tmp_path: Path) -> None:
+    """Also behind the sha256, which a file of one's own may be given in the registry."""
+    path = tmp_path / "inception.pth"
+    write(path)
+    monkeypatch.setattr(weights, "find", lambda model: path)
+    with pytest.raises(PerceptionError) as refused:
+        InceptionFeatures.load(CPU)
+    assert path.name in str(refused.value) and "\n" not in str(refused.value)
