@@ -1,4 +1,4 @@
-"""`moee bench`: protocols, run, verify, compare, ladder; the front door turns a BenchmarkError into a sentence."""
+"""`moee bench`: scores, bundles, comparisons, parity; the front door turns a BenchmarkError into a sentence."""
 
 import sys
 from pathlib import Path
@@ -182,6 +182,35 @@ def ladder(
         print_json({kind: bundle.results.model_dump(mode="json") for kind, bundle in rungs.items()})
     else:
         print_table(ladder_rows(rungs))
+
+
+@app.command(
+    epilog="Example: moee bench parity --real videos/ --out docs/parity.md  (exit 0 equal, 1 something differs)"
+)
+def parity(
+    real: Annotated[
+        Path | None, typer.Option(metavar="DIR", help="Videos to take frames and clips from; default: the sample.")
+    ] = None,
+    frames: Annotated[int, typer.Option(min=8, help="Frames for Inception, an even number for each clip.")] = 200,
+    clips: Annotated[int, typer.Option(min=4, help="Clips, an even number.")] = 20,
+    env: Annotated[
+        Path | None, typer.Option(metavar="DIR", help="Environment of the other programs; default: in the cache.")
+    ] = None,
+    out: Annotated[Path | None, typer.Option("--out", metavar="FILE", help="Write the page (Markdown) here.")] = None,
+    as_json: AsJson = False,
+) -> None:
+    """Run the programs that everyone cites beside this one, on the same inputs and seeded weights: are they equal?"""
+    from benchmark.parity import parity as hold
+    from benchmark.show import parity_rows
+
+    found = hold(real, frames=frames, clips=clips, env=env, out=out, note=_note)
+    if as_json:
+        print_json(found.as_dict())
+    else:
+        print_table(parity_rows(found.rows))
+        print_lines([f"{sum(row.verdict == 'equal' for row in found.rows)} of {len(found.rows)} rows are equal"])
+    if not found.equal:
+        raise typer.Exit(1)
 
 
 def _seeded(extractor: str) -> bool:
