@@ -43,6 +43,7 @@ demo: setup  ## the whole story on the embedded sample
 	run moee bench ladder sample --real demo/dataset --out demo/bench --cache demo/cache --control ground-truth --control blurred --control frozen --control audio-shifted
 	run moee bench verify demo/bench/blurred
 	run moee bench compare demo/bench/ground-truth demo/bench/audio-shifted
+	run moee bench ladder sample-networks --real demo/dataset --out demo/networks --cache demo/cache --control blurred --extractor seeded
 	echo
 	printf '%-12s %s\n' \
 	    'raw videos' demo/raw 'their truth' demo/raw/truth.parquet \
@@ -74,12 +75,14 @@ browser:
 proofs: setup browser  ## slow proofs with their tables: exactness, resumption, truth, real clips
 	@$(BIN)/python -m pytest -n $(CORES) --dist loadfile -m proof
 
-perf: setup  ## measured ratios: share of the decode and perception ceiling, cost of the stages, Frechet distances, scoring again
+perf: setup  ## measured ratios: share of the decode and perception ceiling, cost of the stages, Frechet distances, scoring again, networks
 	@$(BIN)/python -m perf.decode
 	$(BIN)/python -m perf.stage_rates
 	$(BIN)/python -m perf.duplicates
 	$(BIN)/python -m perf.frechet
 	$(BIN)/python -m perf.rescoring
+	$(BIN)/python -m perf.inception
+	$(BIN)/python -m perf.syncnet
 
 accuracy: setup  ## what the judgements are worth on real clips (MOEE_TEST_DATA), with intervals
 	@$(BIN)/python -m perf.accuracy

@@ -150,7 +150,8 @@ def _clean_fid(folder: Path) -> Callable[[np.ndarray], np.ndarray]:
         rows = []
         for start in range(0, len(pictures), BATCHES["clean-fid"]):
             batch = np.stack([resized(picture) for picture in pictures[start : start + BATCHES["clean-fid"]]])
-            x = (torch.from_numpy(batch.transpose(0, 3, 1, 2)) - 128) / 128
+            planes = np.ascontiguousarray(batch.transpose(0, 3, 1, 2))  # as its data set's ToTensor gives them
+            x = (torch.from_numpy(planes) - 128) / 128
             rows.append(network(x)[0][:, :, 0, 0].numpy())
         return np.concatenate(rows)
 

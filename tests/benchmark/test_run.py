@@ -9,14 +9,17 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+import yaml
 
 from benchmark import score
 from benchmark.bundle import Bundle, load, verify
+from benchmark.compare import compare
 from benchmark.controls import make_control
 from benchmark.errors import BenchmarkError
 from benchmark.metrics import metric
 from benchmark.protocol import PROTOCOLS, load_protocol
 from benchmark.testset import TestSet, build
+from perception.weights import available
 from tests.benchmark.curated import curated
 from tests.benchmark.videos import again, uneven, with_sound
 from tests.curation.runs import Ran, moee
@@ -31,6 +34,7 @@ class World:
     mine: Path
     cache: Path
     bundle: Bundle
+    dataset: Path
 
     def run(self, videos: Path, out: Path, *more: object) -> Ran:
         """The command, as a user types it."""
@@ -45,10 +49,11 @@ def world(tmp_path_factory: pytest.TempPathFactory) -> World:
     """Rendered talkers, curated; the submission is the blurred control."""
     folder = tmp_path_factory.mktemp("run")
     protocol = load_protocol("sample")
-    testset = build(curated(folder), protocol, folder / "tests")
+    dataset = curated(folder)
+    testset = build(dataset, protocol, folder / "tests")
     mine = make_control("blurred", testset, folder / "tests", protocol, folder / "mine")
     bundle = score("sample", mine, folder / "tests", folder / "bundle", "mine", cache=folder / "cache")
-    return World(folder / "tests", testset, mine, folder / "cache", bundle)
+    return World(folder / "tests", testset, mine, folder / "cache", bundle, dataset)
 
 
 @pytest.fixture
@@ -237,3 +242,41 @@ def test_wrong_use_gets_one_sentence(world: World, tmp_path: Path) -> None:
     ):
         done = moee("bench", *arguments, cwd=tmp_path)
         assert done.status == 2 and done.err.count("\n") == 1 and says in done.err, (arguments, done.err)
+
+
+def test_seeded_networks_run_without_weights_and_every_number_of_theirs_is_marked(
+    world: World, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    pytest.importorskip("torch")
+    monkeypatch.setenv("MOEE_CACHE", str(tmp_path / "no weights"))
+    content = yaml.safe_load((PROTOCOLS / "sample.yaml").read_text())
+    content |= {"name": "tiny", "metrics": ["psnr", "lpips"]}
+    content["clip"] |= {"seconds": 1, "least_seconds": 1, "size": [64, 64]}
+    path = tmp_path / "tiny.yaml"
+    path.write_text(yaml.safe_dump(content))
+    protocol = load_protocol(path)
+    testset = build(world.dataset, protocol, tmp_path / "tests")
+    mine = make_control("blurred", testset, tmp_path / "tests", protocol, tmp_path / "mine")
+    line = ("bench", "run", path, "--system", "mine", "--videos", mine, "--real", tmp_path / "tests", "--workers", "1",
+            "--cache", tmp_path / "cache", "--out", tmp_path / "bundle")  # fmt: skip
+    if not available("alexnet"):
+        refused = moee(*line)
+        assert (
+            refused.status == 2 and "moee models fetch alexnet" in refused.err and "--extractor seeded" in refused.err
+        )
+    ran = moee(*line, "--extractor", "seeded")
+    assert ran.status == 0, ran.err
+    assert "lpips (not comparable)" in ran.out and "psnr (not" not in ran.out
+    assert "networks ran on seeded weights (--extractor seeded): lpips" in ran.out
+    results = json.loads((tmp_path / "bundle" / "results.json").read_text())
+    assert {line["key"]: line["comparable"] for line in results["metrics"]} == {"psnr": True, "lpips": False}
+    assert (
+        next(line["name"] for line in results["metrics"] if line["key"] == "lpips") == "lpips/lpips-alex-v0.1@seeded/v1"
+    )
+    assert {"alexnet-seeded", "lpips-alex-seeded"} <= results["weights"].keys()
+    bundle = load(tmp_path / "bundle")
+    assert verify(bundle.folder) == []
+    verdicts = {line.key: line.verdict for line in compare(bundle, bundle).lines}
+    assert verdicts == {"psnr": "no difference shown", "lpips": "not comparable"}
+    wrong = moee(*line, "--extractor", "random")
+    assert wrong.status == 2 and "published or seeded" in wrong.err
