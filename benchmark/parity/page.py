@@ -33,6 +33,8 @@ _HOW = """\
   takes its place; its resizing, normalisation and distance are its own.
 - I3D is cd-fvd's class. Squashing (styleganv) is cd-fvd's too, with the epsilon 1e-3 that StyleGAN-V's file has;
   VideoGPT's cut was written anew, as VideoGPT is on no package index.
+- torchmetrics: FID without antialiasing, which it has by default; PSNR with float64 as PyTorch's default, as it rounds
+  its range to float32 otherwise (1e-6 dB).
 - LPIPS: the seeded linear weights are made positive, as trained ones are, and its scaling is the published one.
 - SyncNet is on no package index: a second implementation, window by window, was written from its public code's
   definition, and takes its MFCC from python_speech_features. The first layers of the seeded network are divided by 128

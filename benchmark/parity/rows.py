@@ -230,6 +230,6 @@ COMPARISONS: Final = (
     Comparison("SSIM and PSNR", "SSIM of black and white", "with_skimage", 1e-9, _same("black_white")),
     Comparison("SSIM and PSNR", "PSNR, dB", "with_skimage", 1e-6, _decibels),
     Comparison("SSIM and PSNR", "SSIM without the reflected border", "with_torchmetrics", 1e-6, _same("ssim")),
-    Comparison("SSIM and PSNR", "PSNR, dB", "with_torchmetrics", 1e-6, _decibels),
+    Comparison("SSIM and PSNR", "PSNR in float64, dB", "with_torchmetrics", 1e-6, _decibels),
 )  # fmt: skip
 """Every comparison that the command makes."""

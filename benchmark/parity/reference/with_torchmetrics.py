@@ -1,6 +1,7 @@
 """torchmetrics: SSIM and PSNR of pairs, its Inception without antialiasing on some frames, its Frechet distance.
 
-From version 1.8 on its FID antialiases unless told not to, and is then not the FID of torch-fidelity.
+From version 1.8 on its FID antialiases unless told not to, and is then not the FID of torch-fidelity. Its PSNR holds
+the range in PyTorch's default type, whatever the pictures' is: in float32 that alone is about 1e-6 dB.
 """
 
 from pathlib import Path
@@ -28,9 +29,11 @@ class Given(torch.nn.Module):
 
 def measure(folder: Path) -> dict[str, np.ndarray]:
     """[pairs] SSIM and PSNR, features of the first frames of both sizes, the distance of given features."""
+    torch.set_default_dtype(torch.float64)
     ssim, psnr = zip(*(_compared(*pair) for pair in pairs(folder)), strict=True)
+    torch.set_default_dtype(torch.float32)
     network = NoTrainInceptionV3("inception", ["2048"], str(folder / "inception.pt"), antialias=False)
-    some = [network(next(batches(pictures, FRAMES)))[0].numpy() for pictures in frames(folder).values()]
+    some = [network(next(batches(pictures, FRAMES))).numpy() for pictures in frames(folder).values()]
     distance = FrechetInceptionDistance(feature=Given()).set_dtype(torch.float64)
     for half, real in zip(halves(folder, np.load(folder / "given.npy")), (True, False), strict=True):
         distance.update(torch.from_numpy(half).double(), real=real)
