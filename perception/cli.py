@@ -151,7 +151,9 @@ def _place(status: weights.Status) -> str:
 
 
 def _size(model: weights.Entry) -> str:
-    return f"{model.bytes / 1e6:.1f} MB" if model.is_pinned else "not published"
+    if not model.is_pinned:
+        return "not published"
+    return f"{model.bytes / 1e6:.1f} MB" if model.bytes >= 100_000 else f"{model.bytes / 1e3:.0f} kB"
 
 
 def _refuse(sentence: str) -> NoReturn:
