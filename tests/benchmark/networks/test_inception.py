@@ -11,7 +11,7 @@ import pytest
 torch = pytest.importorskip("torch")
 
 from benchmark.networks.inception import Layer, Network  # noqa: E402
-from benchmark.networks.inception_features import MODEL, TOLERANCE, InceptionFeatures, fold  # noqa: E402
+from benchmark.networks.inception_features import MODEL, TOLERANCE, FusedLayer, InceptionFeatures, fold, fuse  # noqa: E402
 from benchmark.networks.resize import METHODS, Method, prepared  # noqa: E402
 from perception import weights  # noqa: E402
 from perception.errors import PerceptionError  # noqa: E402
@@ -135,6 +135,21 @@ def test_a_layer_is_convolution_norm_and_relu_and_folding_keeps_it() -> None:
         fold(layer)
         assert isinstance(layer.bn, torch.nn.Identity)
         assert torch.allclose(layer(x), wanted, atol=1e-12)
+
+
+@pytest.mark.parametrize(("kernel", "stride", "padding"), [(3, 2, 0), (1, 1, 0), ((1, 7), 1, (0, 3))])
+def test_a_fused_layer_is_the_folded_one(kernel: int, stride: int, padding: int) -> None:
+    parent = torch.nn.Sequential(Layer(16, 24, kernel, stride, padding))
+    parent.load_state_dict(seeded_state(parent))
+    parent.eval().requires_grad_(False)
+    fold(parent)
+    x = torch.from_numpy(np.random.default_rng(1).standard_normal((2, 16, 19, 19)).astype(np.float32))
+    x = x.contiguous(memory_format=torch.channels_last)
+    with torch.inference_mode():
+        wanted = parent(x)
+        fuse(parent)
+        assert isinstance(parent[0], FusedLayer) and (wanted == 0).any() and (wanted > 0).any()
+        assert torch.allclose(parent(x), wanted, atol=1e-5)
 
 
 @pytest.fixture(scope="module")
