@@ -96,7 +96,9 @@ def _packed(key: str, arrays: Mapping[str, np.ndarray], values: Mapping[str, Any
 
     whole = {name: np.ascontiguousarray(array) for name, array in arrays.items()}
     bare: bytes = save(whole)
-    about = {"key": key, "values": dict(values), "crc32": zlib.crc32(memoryview(bare)[_start(bare) :])}
+    start = _start(bare)
+    crc32 = _crc32(json.loads(bare[8:start]), key, dict(values), memoryview(bare)[start:])
+    about = {"key": key, "values": dict(values), "crc32": crc32}
     return bytes(save(whole, {_ABOUT: json.dumps(about, sort_keys=True)}))  # one text: the order of several is random
 
 
@@ -106,11 +108,17 @@ def _unpacked(data: bytes, key: str) -> tuple[dict[str, np.ndarray], dict[str, A
         start = _start(data)
         header = json.loads(data[8:start])
         about = json.loads(header.pop("__metadata__")[_ABOUT])
-        if about["key"] != key or about["crc32"] != zlib.crc32(memoryview(data)[start:]):
+        found = _crc32(header, about["key"], about["values"], memoryview(data)[start:])
+        if about["key"] != key or about["crc32"] != found:
             return None
         return {name: _array(data, start, entry) for name, entry in header.items()}, about["values"]
     except (AttributeError, KeyError, TypeError, ValueError):
         return None
+
+
+def _crc32(header: Mapping[str, Any], key: str, values: Mapping[str, Any], numbers: memoryview) -> int:
+    """Of all that a file says: names, shapes and places of its tensors, its key and values, and the numbers."""
+    return zlib.crc32(numbers, zlib.crc32(json.dumps([header, key, values], sort_keys=True).encode()))
 
 
 def _array(data: bytes, start: int, entry: Mapping[str, Any]) -> np.ndarray:

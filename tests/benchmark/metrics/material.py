@@ -13,8 +13,8 @@ from manifests.emotions import BASIC, COMPOUNDS, EMOTIONS
 MEMBERS = ("emotion/facs-mesh", "emotion/mini-xception")
 VIDEO = (
     "face", "points68", "identity", "emotion", *MEMBERS, "intensity", "expression3dmm", "mouth_audio", "dnsmos",
-    "thumbs", "frame_difference", "expression-deep3d", "emotion-fan", "inception", "inception4", "i3d", "i3d-videogpt",
-    "resnet3d50",
+    "thumbs", "frame_difference", "expression-deep3d", "emotion-fan", "inception", "inception4",
+    "inception4-pytorchfid", "inception4-cleanfid", "i3d", "i3d-videogpt", "resnet3d50",
 )  # fmt: skip
 PAIR = ("mse", "ssim", "lpips", "sync_distances")
 MADE_BY = {name: f"{name.replace('/', '-')}-net@0123abcd" for name in (*VIDEO, *PAIR)}
@@ -52,6 +52,8 @@ def video(seed: int, frames: int = 12, lead: str | None = None, large: bool = Fa
     if large:
         found["inception"] = rng.normal(0, 1, (frames, 2048)).astype(np.float32)
         found["inception4"] = found["inception"][[1, 4, 7, 10]]
+        found["inception4-pytorchfid"] = found["inception4"] + np.float32(0.01)
+        found["inception4-cleanfid"] = found["inception4"] + np.float32(0.02)
         found["i3d"] = rng.normal(0, 1, (5, 400)).astype(np.float32)
         found["i3d-videogpt"] = rng.normal(0, 1, (5, 400)).astype(np.float32)
         found["resnet3d50"] = rng.normal(0, 1, (5, 2048)).astype(np.float32)
@@ -65,13 +67,13 @@ def pair(seed: int, frames: int = 12) -> dict[str, np.ndarray]:
         "mse": rng.uniform(10, 100, frames),
         "ssim": rng.uniform(0.5, 0.9, frames),
         "lpips": rng.uniform(0.1, 0.3, frames),
-        "sync_distances": rng.uniform(8, 12, (frames - 4, 31)),
+        "sync_distances": rng.uniform(8, 12, (frames - 5, 31)),
     }
 
 
 def same_pair(frames: int = 12) -> dict[str, np.ndarray]:
     """What a video held against itself gives."""
-    distances = np.full((frames - 4, 31), 9.0)
+    distances = np.full((frames - 5, 31), 9.0)
     distances[:, 15] = 0.0
     return {"mse": np.zeros(frames), "ssim": np.ones(frames), "lpips": np.zeros(frames), "sync_distances": distances}
 
