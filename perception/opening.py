@@ -43,14 +43,15 @@ def opened(network: nn.Module, model: str, *, seeded: bool = False, rename: Rena
 
 
 def accelerator() -> torch.device:
-    """CUDA where there is a device, else the processor; set to give the same numbers again.
+    """CUDA where there is a device, else one thread of the processor; set to give the same numbers again.
 
-    TF32 is off (it rounds to ten bits), cuDNN chooses algorithms by rule and not by trial, so that a number does not
+    Sums are split by the number of threads, so there is one; runs use a process for each core. TF32 is off (it rounds to ten bits), cuDNN chooses algorithms by rule and not by trial, so that a number does not
     depend on what ran before.
     """
     import torch
 
     if not torch.cuda.is_available():
+        torch.set_num_threads(1)
         return torch.device("cpu")
     torch.backends.cuda.matmul.allow_tf32 = False
     torch.backends.cudnn.allow_tf32 = False
