@@ -45,8 +45,8 @@ def opened(network: nn.Module, model: str, *, seeded: bool = False, rename: Rena
 def accelerator() -> torch.device:
     """CUDA where there is a device, else one thread of the processor; set to give the same numbers again.
 
-    Sums are split by the number of threads, so there is one; runs use a process for each core. TF32 is off (it rounds to ten bits), cuDNN chooses algorithms by rule and not by trial, so that a number does not
-    depend on what ran before.
+    Sums are split by the number of threads, so there is one; runs use a process for each core. TF32 is off (it rounds
+    to ten bits), cuDNN chooses algorithms by rule and not by trial, so no number depends on what ran before.
     """
     import torch
 
