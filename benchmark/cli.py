@@ -201,13 +201,13 @@ def parity(
 ) -> None:
     """Run the programs that everyone cites beside this one, on the same inputs and seeded weights: are they equal?"""
     from benchmark.parity import parity as hold
-    from benchmark.show import parity_rows
+    from benchmark.parity.page import row_cells
 
     found = hold(real, frames=frames, clips=clips, env=env, out=out, note=_note)
     if as_json:
         print_json(found.as_dict())
     else:
-        print_table(parity_rows(found.rows))
+        print_table(list(row_cells(found.rows)))
         print_lines([f"{sum(row.verdict == 'equal' for row in found.rows)} of {len(found.rows)} rows are equal"])
     if not found.equal:
         raise typer.Exit(1)

@@ -11,7 +11,6 @@ from benchmark.results import is_comparable
 if TYPE_CHECKING:
     from benchmark.bundle import Bundle
     from benchmark.compare import Comparison
-    from benchmark.parity.rows import Row as ParityRow
     from benchmark.protocol import Protocol
 
 Row = tuple[str, ...]
@@ -130,14 +129,4 @@ def ladder_rows(rungs: Mapping[str, Bundle]) -> list[Row]:
         cells = [values[kind].get(line.key) for kind in kinds]
         shown = [number(cell.value, cell.infinite) if cell is not None else "-" for cell in cells]
         rows.append((_key(line.key, line.name), line.direction, *shown))
-    return rows
-
-
-def parity_rows(found: Sequence[ParityRow]) -> list[Row]:
-    """A line per comparison with another program."""
-    rows: list[Row] = [("part", "what", "by", "difference", "tolerance", "kind", "says")]
-    for row in found:
-        apart = "-" if row.difference is None else f"{row.difference:.2g}"
-        says = row.verdict + (f": {row.reason}" if row.reason else "")
-        rows.append((row.part, row.what, row.by, apart, f"{row.tolerance:.2g}", row.kind, says))
     return rows

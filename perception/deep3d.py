@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING, Final
 import numpy as np
 
 from perception.errors import PerceptionError
+from perception.opening import Placed, accelerator, opened
 
 if TYPE_CHECKING:
     import torch
@@ -50,18 +51,8 @@ def model() -> str:
     return next((name for name in MODELS if available(name)), MODELS[-1])
 
 
-class Deep3d:
-    """Fits faces in batches, on one thread of a processor.
-
-    device: where it runs; dtype: in which it computes.
-    """
-
-    def __init__(self, network: nn.ModuleDict, device: torch.device, dtype: torch.dtype) -> None:
-        import torch
-
-        torch.set_num_threads(1)
-        self.device, self.dtype = device, dtype
-        self._network = network.to(device, dtype)
+class Deep3d(Placed["nn.ModuleDict"]):
+    """Fits faces in batches."""
 
     @classmethod
     def load(
@@ -78,8 +69,6 @@ class Deep3d:
             PerceptionError: the weights are missing, damaged, another network's, or could run code.
         """
         import torch
-
-        from perception.opening import accelerator, opened
 
         network = build()
         opened(network, model(), seeded=seeded)

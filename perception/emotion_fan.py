@@ -18,6 +18,7 @@ import numpy as np
 
 from perception.align import DLIB, Reference, align
 from perception.errors import PerceptionError
+from perception.opening import Placed, accelerator, opened
 
 if TYPE_CHECKING:
     import torch
@@ -35,18 +36,8 @@ REFERENCE: Final = Reference(
 """dlib's five points on 224 px, with its padding of 0.25 (`get_face_chip`)."""
 
 
-class EmotionFan:
-    """Sees frames in batches, on one thread of a processor, and judges them together.
-
-    device: where it runs; dtype: in which it computes.
-    """
-
-    def __init__(self, network: nn.ModuleDict, device: torch.device, dtype: torch.dtype) -> None:
-        import torch
-
-        torch.set_num_threads(1)
-        self.device, self.dtype = device, dtype
-        self._network = network.to(device, dtype)
+class EmotionFan(Placed["nn.ModuleDict"]):
+    """Sees frames in batches, and judges them together."""
 
     @classmethod
     def load(
@@ -63,8 +54,6 @@ class EmotionFan:
             PerceptionError: the weights are missing, damaged, another network's, or could run code.
         """
         import torch
-
-        from perception.opening import accelerator, opened
 
         network = build()
         opened(network, MODEL, seeded=seeded, rename=_without_classifier)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import logging
 from collections.abc import Callable
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Generic, TypeVar
 
 if TYPE_CHECKING:
     import torch
@@ -12,6 +12,7 @@ if TYPE_CHECKING:
 
 log = logging.getLogger(__name__)
 
+N = TypeVar("N", bound="nn.Module")
 Rename = Callable[[dict[str, "torch.Tensor"]], dict[str, "torch.Tensor"]]
 
 
@@ -63,3 +64,17 @@ def accelerator() -> torch.device:
 def parameters(network: nn.Module) -> int:
     """How many numbers are learnt: those of all parameters, without the running means and variances of norms."""
     return sum(parameter.numel() for parameter in network.parameters())
+
+
+class Placed(Generic[N]):
+    """A network where it is asked: on one device, in one type of number, on one thread of a processor.
+
+    device: where it runs; dtype: in which it computes.
+    """
+
+    def __init__(self, network: N, device: torch.device, dtype: torch.dtype) -> None:
+        import torch
+
+        torch.set_num_threads(1)
+        self.device, self.dtype = device, dtype
+        self._network = network.to(device, dtype)

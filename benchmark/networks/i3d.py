@@ -21,6 +21,7 @@ from typing import TYPE_CHECKING, Final, Literal
 import numpy as np
 
 from perception.errors import PerceptionError
+from perception.opening import Placed, accelerator, opened
 
 if TYPE_CHECKING:
     import torch
@@ -44,18 +45,15 @@ _BRANCHES: Final = {
 }
 
 
-class I3d:
-    """Asks I3D about windows, on one thread of a processor.
+class I3d(Placed["Network"]):
+    """Asks I3D about windows.
 
-    variant: whose frames and epsilon; device: where it runs; dtype: in which it computes.
+    variant: whose frames and epsilon.
     """
 
     def __init__(self, network: Network, variant: Variant, device: torch.device, dtype: torch.dtype) -> None:
-        import torch
-
-        torch.set_num_threads(1)
-        self.variant, self.device, self.dtype = variant, device, dtype
-        self._network = network.to(device, dtype)
+        super().__init__(network, device, dtype)
+        self.variant = variant
 
     @classmethod
     def load(
@@ -77,7 +75,6 @@ class I3d:
 
         from benchmark.networks.i3d_layers import Network
         from benchmark.networks.names import with_counters
-        from perception.opening import accelerator, opened
 
         network = Network(EPSILON[variant])
         if variant == "styleganv" and not seeded:

@@ -10,7 +10,7 @@ from torch import nn
 
 from benchmark.networks.inception import Layer, Network
 from benchmark.networks.resize import Method, prepared
-from perception.opening import accelerator, opened
+from perception.opening import Placed, accelerator, opened
 
 MODEL: Final = "inception-fid"
 BATCH: Final = 8
@@ -19,12 +19,8 @@ TOLERANCE: Final = 2e-4
 """By how much of the largest feature one may differ between batch sizes, devices and folded layers, in float32."""
 
 
-class InceptionFeatures:
+class InceptionFeatures(Placed[nn.Module]):
     """Opened once; its numbers do not depend on what else is in the batch."""
-
-    def __init__(self, network: nn.Module, device: torch.device, dtype: torch.dtype) -> None:
-        """See `load`."""
-        self._network, self._device, self._dtype = network, device, dtype
 
     @classmethod
     def load(
@@ -60,7 +56,7 @@ class InceptionFeatures:
             [n, 2048], 0 and up, float32 or float64 as opened.
         """
         with torch.inference_mode():
-            found = self._network(prepared(pictures, method, self._dtype, self._device))
+            found = self._network(prepared(pictures, method, self.dtype, self.device))
         return np.asarray(found.cpu().numpy())
 
 

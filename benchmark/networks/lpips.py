@@ -9,7 +9,7 @@ import torch
 from torch import nn
 
 from benchmark.networks.alexnet_lpips import Network, from_published
-from perception.opening import accelerator
+from perception.opening import Placed, accelerator
 
 TRUNK: Final = "alexnet"
 LINEAR: Final = "lpips-alex"
@@ -19,12 +19,8 @@ TOLERANCE: Final = 1e-6
 """By how much an LPIPS may differ between batch sizes and devices, in float32."""
 
 
-class Lpips:
+class Lpips(Placed[nn.Module]):
     """Opened once; its numbers do not depend on what else is in the batch."""
-
-    def __init__(self, network: nn.Module, device: torch.device, dtype: torch.dtype) -> None:
-        """See `load`."""
-        self._network, self._device, self._dtype = network, device, dtype
 
     @classmethod
     def load(
@@ -41,7 +37,7 @@ class Lpips:
             PerceptionError: a published file is absent, damaged or another one.
         """
         device = device or accelerator()
-        return cls(_opened(seeded).to(device, dtype), device, dtype)
+        return cls(_opened(seeded), device, dtype)
 
     def __call__(self, one: np.ndarray, other: np.ndarray) -> np.ndarray:
         """Distances of pictures of one size.
@@ -63,12 +59,12 @@ class Lpips:
             return np.asarray(self._network(self._scaled(one), self._scaled(other)).double().cpu().numpy())
 
     def _scaled(self, pictures: np.ndarray) -> torch.Tensor:
-        x = torch.from_numpy(pictures.copy()).to(self._device).permute(0, 3, 1, 2)
+        x = torch.from_numpy(pictures.copy()).to(self.device).permute(0, 3, 1, 2)
         if pictures.dtype == np.uint8:
-            return (x.to(self._dtype) / 127.5 - 1).contiguous()
+            return (x.to(self.dtype) / 127.5 - 1).contiguous()
         if not (bool((x >= -1).all()) and bool((x <= 1).all())):
             raise ValueError("LPIPS takes values in -1..1: it would give plausible, wrong numbers for others.")
-        return x.to(self._dtype).contiguous()
+        return x.to(self.dtype).contiguous()
 
 
 def _opened(seeded: bool) -> nn.Module:

@@ -13,11 +13,11 @@ from typing import TYPE_CHECKING, Final
 import numpy as np
 
 from perception.errors import PerceptionError
+from perception.opening import Placed, accelerator, opened
 
 if TYPE_CHECKING:
     import torch
 
-    from benchmark.networks.resnet3d_layers import Network
 
 MODEL: Final = "resnet3d50-kinetics"
 FRAMES, SIDE, WIDTH = 16, 112, 2048
@@ -26,18 +26,8 @@ MEAN: Final = (114.7748, 107.7354, 99.4750)
 """Of the red, green and blue values 0..255 of Kinetics."""
 
 
-class Resnet3d:
-    """Asks the network about windows, on one thread of a processor.
-
-    device: where it runs; dtype: in which it computes.
-    """
-
-    def __init__(self, network: Network, device: torch.device, dtype: torch.dtype) -> None:
-        import torch
-
-        torch.set_num_threads(1)
-        self.device, self.dtype = device, dtype
-        self._network = network.to(device, dtype)
+class Resnet3d(Placed):
+    """Asks the network about windows."""
 
     @classmethod
     def load(
@@ -57,7 +47,6 @@ class Resnet3d:
 
         from benchmark.networks.names import with_counters
         from benchmark.networks.resnet3d_layers import Network
-        from perception.opening import accelerator, opened
 
         network = Network()
         opened(network, MODEL, seeded=seeded, rename=lambda state: with_counters(state, network))
