@@ -1,0 +1,1 @@
+"""MoEE: the model, its training and its generation."""
