@@ -94,4 +94,4 @@ class Batch:
 
         named: dict[str, Any] = {field.name: getattr(self, field.name) for field in fields(self)}
         moved = {name: value.to(device) for name, value in named.items() if isinstance(value, torch.Tensor)}
-        return replace(self, **moved)
+        return replace(self, **moved)  # type: ignore[arg-type]

@@ -15,11 +15,13 @@ T = TypeVar("T")
 @dataclass(frozen=True)
 class CodecConfig:
     """How pictures become latents. kind: `vae` (an AutoencoderKL) or `fold` (pixels of factor x factor squares become
-    channels: exact, no weights). factor: pixels per latent on each side. channels: of the latents."""
+    channels: exact, no weights). factor: pixels per latent on each side. channels: of the latents. model: folder or
+    hub id of the autoencoder; empty: seeded."""
 
     kind: Literal["vae", "fold"] = "vae"
     factor: int = 8
     channels: int = 4
+    model: str = ""
 
 
 @dataclass(frozen=True)

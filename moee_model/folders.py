@@ -1,0 +1,63 @@
+"""Models in diffusers' and transformers' folders: safetensors only, one sentence for whatever is wrong."""
+
+from __future__ import annotations
+
+import os
+from pathlib import Path
+from typing import Any
+
+from manifests.text import printable
+from moee_model.errors import ModelError
+
+HUB_SECONDS = "10"
+_PICKLES = (".bin", ".ckpt", ".pt", ".pth", ".pkl", ".pickle")
+
+
+def opened(kind: Any, place: str | Path, **settings: Any) -> Any:
+    """A model by `kind.from_pretrained`, from a local folder or a hub id.
+
+    Args:
+        kind: a class of diffusers or transformers.
+        place: folder, or `organisation/name` on the hub.
+        settings: passed on.
+
+    Raises:
+        ModelError: there is no such folder or hub id, no network, no safetensors in it, or its weights have other
+            names or shapes than its configuration says.
+    """
+    os.environ.setdefault("HF_HUB_DOWNLOAD_TIMEOUT", HUB_SECONDS)
+    os.environ.setdefault("HF_HUB_ETAG_TIMEOUT", HUB_SECONDS)
+    shown = printable(str(place))
+    folder = Path(place)
+    if folder.exists():
+        _check_folder(folder, shown)
+    elif len(folder.parts) != 2 or str(place).startswith((".", "/", "~")):
+        raise ModelError(f"There is no model folder {shown}.")
+    try:
+        return kind.from_pretrained(str(place), use_safetensors=True, **settings)
+    except Exception as error:
+        raise ModelError(_sentence(error, shown, folder.exists())) from error
+
+
+def _check_folder(folder: Path, shown: str) -> None:
+    if not folder.is_dir():
+        raise ModelError(f"{shown} is a file: a model is a folder with configuration and safetensors.")
+    if any(folder.rglob("*.safetensors")):
+        return
+    pickles = sorted(path.name for path in folder.rglob("*") if path.suffix in _PICKLES)
+    if pickles:
+        raise ModelError(
+            f"{shown} holds {printable(pickles[0])}, a pickle that could run code, and no safetensors: convert it with "
+            "its maker's tools (save_pretrained(..., safe_serialization=True)) first."
+        )
+    raise ModelError(f"{shown} holds no weights (no safetensors file).")
+
+
+def _sentence(error: Exception, shown: str, local: bool) -> str:
+    if not local:
+        return (
+            f"{shown} is no folder here and cannot be fetched from the hub ({type(error).__name__}): check name and "
+            "network, or give a local folder."
+        )
+    said = " ".join(str(error).split())[:240]
+    return f"The model in {shown} cannot be opened: {said.rstrip('.')}."
