@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import Final
 
 from manifests.emotions import BASIC, COMPOUNDS
 from manifests.text import nearest, printable
@@ -39,6 +40,10 @@ class Emotion:
     def moved(cls, aus: tuple[float, ...]) -> Emotion:
         """An emotion as intensities of action units."""
         return cls(weights=None, gates=None, aus=aus)
+
+
+NEUTRAL: Final = Emotion()
+"""No emotion: no expert speaks."""
 
 
 def parse(spec: str) -> Emotion:

@@ -33,10 +33,18 @@ def opened(kind: Any, place: str | Path, **settings: Any) -> Any:
         _check_folder(folder, shown)
     elif len(folder.parts) != 2 or str(place).startswith((".", "/", "~")):
         raise ModelError(f"There is no model folder {shown}.")
+    _quiet()
     try:
         return kind.from_pretrained(str(place), use_safetensors=True, **settings)
     except Exception as error:
         raise ModelError(_sentence(error, shown, folder.exists())) from error
+
+
+def _quiet() -> None:
+    """transformers draws a bar for every model that it opens or saves."""
+    from transformers.utils import logging
+
+    logging.disable_progress_bar()
 
 
 def _check_folder(folder: Path, shown: str) -> None:
