@@ -1,0 +1,150 @@
+"""The processes of one training: who this one is, how a model is shared among them, sums over all of them.
+
+accelerate finds devices and opens the process group (one process, or those that `torchrun` started). Wrapping is
+torch's own: accelerate 1.15 offers FSDP2 on GPUs only, and a scheduler that it prepares steps once per process.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager, nullcontext
+from datetime import timedelta
+from typing import Any, cast
+
+import torch
+from torch import nn
+
+from moee_model.errors import ModelError
+
+WAIT = timedelta(hours=6)
+"""How long processes wait for the first one, which prepares features and writes samples and checkpoints."""
+
+
+class World:
+    """One process among those that train together.
+
+    Args:
+        parallel: `ddp` (every process holds the whole model) or `fsdp2` (every process holds a share of it).
+        device: for example `cpu`; None takes this process's GPU when there is one.
+    """
+
+    def __init__(self, parallel: str = "ddp", device: str | None = None) -> None:
+        from accelerate import PartialState
+
+        self.state = PartialState(cpu=device == "cpu", timeout=WAIT)
+        self.parallel = parallel
+        self.rank: int = self.state.process_index
+        self.size: int = self.state.num_processes
+        self.device = torch.device(device) if device else self.state.device
+
+    @property
+    def main(self) -> bool:
+        """Whether this process is the one that writes."""
+        return self.rank == 0
+
+    @property
+    def sharded(self) -> bool:
+        """Whether parameters are shares of a whole that lies on all processes."""
+        return self.size > 1 and self.parallel == "fsdp2"
+
+    def place(self, model: nn.Module) -> None:
+        """Put the model on this process's device, in shares under FSDP2; its parameters are then other objects."""
+        model.to(self.device)
+        if self.sharded:
+            _shard(model)
+
+    def together(self, model: nn.Module) -> nn.Module:
+        """The model whose backward pass leaves the gradient's mean over all processes; anew after `requires_grad`
+        changed."""
+        if self.size == 1 or self.sharded:
+            return model
+        from torch.nn.parallel import DistributedDataParallel
+
+        ids = [self.device.index] if self.device.type == "cuda" else None
+        return DistributedDataParallel(model, device_ids=ids, broadcast_buffers=False)
+
+    @contextmanager
+    def gathering(self, model: nn.Module, last: bool) -> Iterator[None]:
+        """Gradients are exchanged in the last of several backward passes only."""
+        if self.sharded:
+            cast(Any, model).set_requires_gradient_sync(last)
+        with nullcontext() if last or not hasattr(model, "no_sync") else cast(Any, model).no_sync():
+            yield
+
+    def sums(self, values: Sequence[float]) -> list[float]:
+        """Each value summed over all processes."""
+        if self.size == 1:
+            return [float(value) for value in values]
+        tensor = torch.tensor(values, dtype=torch.float64, device=self.device)
+        torch.distributed.all_reduce(tensor)
+        return [float(value) for value in tensor.tolist()]
+
+    def check_batch(self, batch: int, accumulation: int) -> None:
+        """Raise ModelError when a step's samples do not give every process one for each of its passes."""
+        if batch // self.size < accumulation:
+            raise ModelError(
+                f"A batch of {batch} cannot be shared by {self.size} processes in {accumulation} passes each: raise "
+                "`batch`, or lower `gradient_accumulation` or the number of processes."
+            )
+
+    def wait(self) -> None:
+        """Go on when all processes are here."""
+        self.state.wait_for_everyone()
+
+
+def local(tensor: torch.Tensor) -> torch.Tensor:
+    """This process's share of a tensor; the tensor itself when it is whole."""
+    return tensor.to_local() if hasattr(tensor, "to_local") else tensor
+
+
+def whole(tensor: Any) -> torch.Tensor:
+    """A copy of the whole tensor on the processor; every process must ask together when it lies in shares."""
+    full = tensor.detach().full_tensor() if hasattr(tensor, "full_tensor") else tensor.detach()
+    return full.to("cpu", copy=True).contiguous()
+
+
+def shared_as(full: torch.Tensor, like: Any) -> torch.Tensor:
+    """A whole tensor on the device of another, in shares when that one is."""
+    if not hasattr(like, "device_mesh"):
+        return full.to(like.device)
+    from torch.distributed.tensor import distribute_tensor
+
+    return distribute_tensor(full.to(like.device), like.device_mesh, like.placements)
+
+
+def _shard(model: nn.Module) -> None:
+    """FSDP2 with one unit per block of the two U-Nets and one for the rest."""
+    from torch.distributed.fsdp import fully_shard
+
+    for _, block in _blocks(model):
+        fully_shard(block)
+    fully_shard(model)
+
+
+def _blocks(model: nn.Module) -> Iterator[tuple[str, nn.Module]]:
+    for name, module in model.named_modules():
+        parent = name.rsplit(".", 2)[-2:]
+        if parent[-1] == "mid_block" or (len(parent) == 2 and parent[0] in ("down_blocks", "up_blocks")):
+            yield name, module
+
+
+def state_of(model: nn.Module) -> dict[str, torch.Tensor]:
+    """Copies on the processor of everything that the model saves, whole; all processes must ask together."""
+    return {name: whole(value) for name, value in model.state_dict().items()}
+
+
+def load_state(model: nn.Module, state: dict[str, Any]) -> None:
+    """Load what `state_of` gave, strictly, into a model that may lie in shares.
+
+    Raises:
+        ModelError: names or shapes differ.
+    """
+    own = model.state_dict()
+    wrong = sorted(set(own) ^ set(state)) + sorted(
+        name for name in set(own) & set(state) if own[name].shape != state[name].shape
+    )
+    if wrong:
+        raise ModelError(f"These are the weights of another model: {wrong[0]} and {len(wrong) - 1} more do not fit.")
+    with torch.no_grad():
+        for name, value in own.items():
+            local(value).copy_(local(shared_as(state[name], value)))
