@@ -12,6 +12,7 @@ COMMANDS = {  # name -> module and attribute; a room is imported when its comman
     "sample": ("curation.sample.cli", "sample"),
     "manifest": ("manifests.cli", "app"),
     "publish": ("manifests.publish.cli", "publish"),
+    "generate": ("moee_model.generate_cli", "generate"),
     "bench": ("benchmark.cli", "app"),
     "models": ("perception.cli", "app"),
     "doctor": ("moee_doctor", "doctor"),
@@ -78,7 +79,8 @@ def main() -> None:
 
 def _sentence(error: Exception) -> str:
     """A room's own error is a sentence for the user; anything else is a defect of ours, and says so."""
-    if type(error).__name__ in {"BenchmarkError", "CurationError", "ManifestError", "MediaError", "PerceptionError"}:
+    ours = {"BenchmarkError", "CurationError", "ManifestError", "MediaError", "ModelError", "PerceptionError"}
+    if type(error).__name__ in ours:
         return str(error)
     if isinstance(error, ModuleNotFoundError):
         return f"the package {error.name!r} is not installed: run `moee doctor` to see which part brings it"
