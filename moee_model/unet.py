@@ -134,8 +134,9 @@ class MoEEUNet(UNetMotionModel):
             `sample`: [B, C, F, h, w].
         """
         batch, _, frames = sample.shape[:3]
-        steps = timestep if timestep.dim() == 2 else timestep[:, None].expand(batch, frames)
-        embedded = self.time_embedding(self.time_proj(steps.reshape(-1)).to(self.dtype))
+        embedded = self.time_embedding(self.time_proj(timestep.flatten()).to(self.dtype))
+        if timestep.dim() == 1:
+            embedded = embedded.repeat_interleave(frames, 0)
         tokens = self.identity(batch) if identity is None else identity
         told = Conditions(
             reference=reference,
