@@ -2,7 +2,7 @@
 
 import sys
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated
+from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
@@ -85,15 +85,31 @@ def _made(made: "TestSet", out: Path) -> list[str]:
     ]
 
 
-@app.command(epilog="Example: moee bench run mead --system mine --videos made/ --real mead-test/ --out mine/")
+@app.command(
+    epilog="Example: moee bench run mead --system mine --videos made/ --real mead-test/ --out mine/  "
+    "(or --model out/model instead of --videos)"
+)
 def run(
     protocol: Named,
     system: Annotated[str, typer.Option(metavar="NAME", help="As it stands in tables; `ground-truth` is the truth.")],
-    videos: Annotated[Path, typer.Option(metavar="DIR", help="A video <clip id>.mp4 for every clip.")],
     real: Real,
     out: Out,
+    videos: Annotated[
+        Path | None, typer.Option(metavar="DIR", help="A video <clip id>.mp4 for every clip; or --model.")
+    ] = None,
+    model: Annotated[
+        str | None, typer.Option(metavar="DIR|HUB_ID", help="A MoEE model, which makes the videos now; or --videos.")
+    ] = None,
+    steps: Annotated[int, typer.Option(help="--model: denoising steps.")] = 20,
+    guidance: Annotated[float, typer.Option(help="--model: how strongly sound and emotion are followed.")] = 3.5,
+    seed: Annotated[int, typer.Option(help="--model: of all noise.")] = 0,
+    device: Annotated[str, typer.Option(help="--model: auto, cpu, cuda, ...")] = "auto",
     trained_on: Annotated[
-        Path | None, typer.Option(metavar="FILE", help="Persons or sources it was trained on: a list or a manifest.")
+        Path | None,
+        typer.Option(
+            metavar="FILE",
+            help="Persons or sources it was trained on: a list or a manifest; default: the model's own list.",
+        ),
     ] = None,
     allow_failures: Annotated[
         bool, typer.Option("--allow-failures", help="Count a clip without a fit video as the worst score.")
@@ -105,16 +121,25 @@ def run(
     workers: Workers = 0,
     as_json: AsJson = False,
 ) -> None:
-    """Score a system's videos and write a bundle: numbers with intervals, and all that recomputes them."""
+    """Score a system's videos, or those a model makes, into a bundle: numbers, intervals, all that recomputes them."""
+    from benchmark.errors import BenchmarkError
+    from benchmark.generated import Settings, score_model
     from benchmark.run import run as score
     from benchmark.show import bundle_lines, bundle_rows
     from benchmark.systems import System, training_list
 
+    if (videos is None) == (model is None):
+        raise BenchmarkError("Say where the videos come from: either --videos DIR or --model DIR.")
     chosen = System(system, None if trained_on is None else training_list(trained_on))
-    bundle = score(
-        protocol, chosen, videos, real, out, cache=cache, workers=_workers(workers), allow_failures=allow_failures,
-        allow_fewer=allow_fewer, partial=partial, seeded=_seeded(extractor), note=_note,
-    )  # fmt: skip
+    common: dict[str, Any] = {
+        "cache": cache, "workers": _workers(workers), "allow_failures": allow_failures, "allow_fewer": allow_fewer,
+        "partial": partial, "seeded": _seeded(extractor), "note": _note,
+    }  # fmt: skip
+    if videos is not None:
+        bundle = score(protocol, chosen, videos, real, out, **common)
+    else:
+        settings = Settings(str(model), steps, guidance, seed, device)
+        bundle = score_model(protocol, chosen, settings, real, out, **common)
     if as_json:
         print_json(bundle.results.model_dump(mode="json"))
     else:

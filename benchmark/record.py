@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from dataclasses import asdict
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 from benchmark.bundle import (
     InputFacts,
+    ModelFacts,
     ProtocolFacts,
     RunRecord,
     SystemFacts,
@@ -49,7 +51,9 @@ def record(
         seconds: stage -> s on the clock.
     """
     return RunRecord(
-        system=SystemFacts(name=system.name, control=system.control, overlap=overlap(system, testset)),
+        system=SystemFacts(
+            name=system.name, control=system.control, model=_model(system), overlap=overlap(system, testset)
+        ),
         protocol=ProtocolFacts(
             name=protocol.name, version=protocol.version, sha256=protocol.sha256, resolved=protocol.resolved()
         ),
@@ -71,6 +75,11 @@ def record(
         made_at=datetime.now(UTC).isoformat(timespec="seconds"),
         inputs=_inputs(folder, testset, submission, extraction),
     )
+
+
+def _model(system: System) -> ModelFacts | None:
+    made = system.model
+    return None if made is None else ModelFacts(**asdict(made) | {"marks": list(made.marks)})
 
 
 def _inputs(folder: Path, testset: TestSet, submission: Submission, extraction: Extraction) -> list[InputFacts]:

@@ -56,6 +56,7 @@ def run(
     allow_fewer: bool = False,
     partial: bool = False,
     seeded: bool = False,
+    unmade: Mapping[str, str] | None = None,
     note: Note = _silent,
 ) -> Bundle:
     """Score a system and write its bundle.
@@ -72,6 +73,7 @@ def run(
         allow_fewer: go on where the manifest holds less than the protocol asks for.
         partial: go on without metrics whose networks are not here.
         seeded: run published networks on seeded weights; their numbers are marked as not comparable.
+        unmade: clip -> why the system could not make its video, where that is known.
         note: takes sentences for the user.
 
     Raises:
@@ -89,7 +91,7 @@ def run(
         note(f"{key} is left out: {why}")
     folder, testset = test_set(real, chosen, cache, workers, allow_fewer, note)
     job = _Job(chosen, system, folder, testset, planned, cache_folder(cache), workers, note)
-    submission = gather(videos, testset, chosen, system)
+    submission = gather(videos, testset, chosen, system, unmade)
     _tell(submission, job, allow_failures)
     extraction = _extracted(submission, job)
     _tell(submission, job, allow_failures)

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 from benchmark.results import is_comparable
 
 if TYPE_CHECKING:
-    from benchmark.bundle import Bundle
+    from benchmark.bundle import Bundle, ModelFacts
     from benchmark.compare import Comparison
     from benchmark.protocol import Protocol
 
@@ -98,6 +98,7 @@ def bundle_lines(bundle: Bundle) -> list[str]:
     seeded = [line.key for line in results.metrics if not line.comparable]
     if seeded:
         lines.append(f"not comparable, as networks ran on seeded weights (--extractor seeded): {', '.join(seeded)}")
+    lines += _made_by(results.system.model)
     met = results.system.overlap
     if not met["declared"]:
         lines.append("the system declares no training list (--trained-on): whether it saw these persons is not known")
@@ -108,6 +109,15 @@ def bundle_lines(bundle: Bundle) -> list[str]:
     lines += [f"not comparable with other lists: {sentence}" for sentence in results.test_list.shortfalls]
     lines.append(f"bundle: {bundle.folder}")
     return lines
+
+
+def _made_by(model: ModelFacts | None) -> list[str]:
+    if model is None:
+        return []
+    made = (
+        f"made by the model {model.name} ({model.sha256[:12]}): {model.steps} steps, guidance {model.guidance:g}, seed"
+    )
+    return [f"{made} {model.seed}, {model.precision} on {model.device}", *(f"mind: {mark}" for mark in model.marks)]
 
 
 def comparison_rows(found: Comparison) -> list[Row]:

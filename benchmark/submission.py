@@ -50,17 +50,22 @@ class Submission:
         self.errors.setdefault(clip, sentence)
 
 
-def gather(folder: Path, testset: TestSet, protocol: Protocol, system: System) -> Submission:
+def gather(
+    folder: Path, testset: TestSet, protocol: Protocol, system: System, unmade: Mapping[str, str] | None = None
+) -> Submission:
     """Find the videos of a system and check what their containers say; nothing is decoded but a first picture.
 
     Args:
         folder: holds a file `<clip id>` with one of `SUFFIXES` for every clip of the list.
+        unmade: clip -> why there is none.
 
     Raises:
         BenchmarkError: the folder cannot be read.
     """
     found = _files(folder)
     submission = Submission()
+    for clip_id, why in (unmade or {}).items():
+        submission.refuse(clip_id, why)
     for clip in testset.clips:
         files = found.pop(clip.id, [])
         if not files:

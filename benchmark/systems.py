@@ -1,4 +1,4 @@
-"""A system that is scored: its name, what it says it was trained on, and whether that meets the test set."""
+"""A system that is scored: its name, what it was trained on, and, where it is a MoEE model, the one door to it."""
 
 from __future__ import annotations
 
@@ -6,7 +6,9 @@ import csv
 import json
 import re
 from collections.abc import Iterable, Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
+from fractions import Fraction
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final
 
@@ -24,6 +26,25 @@ _FIELDS: Final = ("identity", "given_identity", "person", "actor", "subject", "s
 
 
 @dataclass(frozen=True)
+class MadeBy:
+    """The model behind a system's videos and how they were made.
+
+    name: of its configuration. sha256: over its folder. code: sha256 over the program that ran it. steps, guidance,
+    seed: of sampling. device, precision: of the arithmetic. marks: what must be known beside its scores, a clause each.
+    """
+
+    name: str
+    sha256: str
+    code: str
+    steps: int
+    guidance: float
+    seed: int
+    device: str
+    precision: str
+    marks: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True)
 class System:
     """What is scored.
 
@@ -31,11 +52,13 @@ class System:
     trained_on: names of persons, sources or clips that it was trained on; None where nothing is declared.
     control: one of the benchmark's own controls (degraded copies): it may be a copy of the ground truth, and no table
         ranks it.
+    model: the MoEE model that made its videos here; None where videos were handed in.
     """
 
     name: str
     trained_on: frozenset[str] | None = None
     control: bool = False
+    model: MadeBy | None = None
 
     def __post_init__(self) -> None:
         if not _NAME.fullmatch(self.name):
@@ -48,6 +71,92 @@ class System:
     def may_copy(self) -> bool:
         """Whether its videos may be the ground truth's."""
         return self.control or self.name == GROUND_TRUTH
+
+
+class Model:
+    """A saved MoEE model that makes videos for a test set; everything here that knows `moee_model`.
+
+    Args:
+        place: folder or hub id.
+        steps, guidance, seed: of sampling.
+        device, precision: see `moee generate`.
+
+    Raises:
+        BenchmarkError: one sentence about what is wrong with it.
+    """
+
+    def __init__(
+        self,
+        place: str | Path,
+        steps: int = 20,
+        guidance: float = 3.5,
+        seed: int = 0,
+        device: str = "auto",
+        precision: str = "auto",
+    ) -> None:
+        from moee_model.generate import Generator, Settings
+
+        with _as_ours():
+            self._settings = Settings(steps, guidance, seed)
+            self._generator = Generator.open(place, device, precision)  # type: ignore[arg-type]
+
+    @property
+    def made_by(self) -> MadeBy:
+        """What a bundle records of it."""
+        from moee_model.generate import code_sha256
+
+        made, how = self._generator, self._settings
+        return MadeBy(
+            name=made.config.name, sha256=made.sha256, code=code_sha256(), steps=how.steps, guidance=how.guidance,
+            seed=how.seed, device=made.device, precision=made.precision, marks=tuple(made.marks),
+        )  # fmt: skip
+
+    @property
+    def trained_on(self) -> frozenset[str] | None:
+        """What the list says that `moee train` left with the model; None without one."""
+        path = self._generator.training_list
+        return None if path is None else training_list(path)
+
+    def told(self, label: str | None) -> str | None:
+        """A clause where the model cannot be asked for a label and is asked for neutral instead."""
+        from moee_model.generate import asked_emotion
+
+        return asked_emotion(label)[1]
+
+    def make(
+        self, reference: Path, sound: Path, label: str | None, target: Path, frames: int, fps: Fraction, side: int
+    ) -> None:
+        """Write the video of one clip.
+
+        Args:
+            reference: a picture, cut already. sound: that drives it, silence or not. label: None asks for nothing.
+            target: the file. frames, fps, side: of the video; it is scaled from the model's own size.
+
+        Raises:
+            BenchmarkError: it cannot be made.
+        """
+        from moee_model.generate import asked_emotion
+        from moee_model.inputs import middle, read_picture, read_sound, squared
+
+        with _as_ours():
+            picture = read_picture(reference)
+            image = squared(picture, middle(picture), self._generator.config.size)
+            heard = read_sound(sound, silence=True)
+            self._generator.make(
+                image, heard, asked_emotion(label)[0], target, self._settings, frames=frames, fps=fps, side=side
+            )
+
+
+@contextmanager
+def _as_ours() -> Iterator[None]:
+    """What the model says about wrong input, as an error of this package."""
+    from media.errors import MediaError
+    from moee_model.errors import ModelError
+
+    try:
+        yield
+    except (ModelError, MediaError) as error:
+        raise BenchmarkError(str(error)) from error
 
 
 def overlap(system: System, testset: TestSet) -> dict[str, Any]:

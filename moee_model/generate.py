@@ -210,6 +210,15 @@ def _counted(frames: Iterator[np.ndarray], count: int, progress: Progress) -> It
         progress(done, count)
 
 
+def code_sha256() -> str:
+    """Over the .py files of this package: videos of another program are other videos."""
+    digest = hashlib.sha256()
+    for path in sorted(Path(__file__).parent.glob("*.py")):
+        content = path.read_bytes()
+        digest.update(f"{path.name}\0{len(content)}\0".encode() + content)
+    return digest.hexdigest()
+
+
 def asked_emotion(label: str | None) -> tuple[Emotion, str | None]:
     """What the model is told of a benchmark's label, and a sentence where that is not the label.
 

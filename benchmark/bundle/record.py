@@ -21,16 +21,32 @@ class _Part(BaseModel):
     model_config = ConfigDict(extra="forbid", frozen=True, strict=True, allow_inf_nan=False)
 
 
+class ModelFacts(_Part):
+    """The MoEE model that made a system's videos: see `benchmark.systems.MadeBy`."""
+
+    name: str
+    sha256: Sha256
+    code: Sha256
+    steps: Count
+    guidance: float
+    seed: Count
+    device: str
+    precision: str
+    marks: list[str] = []
+
+
 class SystemFacts(_Part):
     """The system that was scored.
 
     control: one of the benchmark's own degraded copies; no table ranks it.
+    model: where `moee bench run --model` made its videos, by what and how; None where videos were handed in.
     overlap: what `benchmark.systems.overlap` found: whether a training list was declared, how many entries it has, and
         the identities and clips of the test list that it meets.
     """
 
     name: str
     control: bool = False
+    model: ModelFacts | None = None
     overlap: dict[str, Any]
 
     @field_validator("overlap")
