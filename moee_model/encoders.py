@@ -45,7 +45,7 @@ def make_text(config: EmotionConfig, seed: int = 0) -> tuple[T5EncoderModel, Any
         return encoder.eval().requires_grad_(False), ByT5Tokenizer()
     from transformers import AutoTokenizer
 
-    encoder = opened(T5EncoderModel, config.text_model).eval().requires_grad_(False)
+    encoder = opened(T5EncoderModel, config.text_model, unused="decoder.").eval().requires_grad_(False)
     if encoder.config.d_model != config.text:
         raise ModelError(f"{config.text_model} gives {encoder.config.d_model} channels, emotion.text is {config.text}.")
     return encoder, AutoTokenizer.from_pretrained(config.text_model)

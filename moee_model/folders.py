@@ -13,12 +13,13 @@ HUB_SECONDS = "10"
 _PICKLES = (".bin", ".ckpt", ".pt", ".pth", ".pkl", ".pickle")
 
 
-def opened(kind: Any, place: str | Path, **settings: Any) -> Any:
-    """A model by `kind.from_pretrained`, from a local folder or a hub id.
+def opened(kind: Any, place: str | Path, unused: str = "", **settings: Any) -> Any:
+    """A model by `kind.from_pretrained`, from a local folder or a hub id: every weight and no other.
 
     Args:
         kind: a class of diffusers or transformers.
         place: folder, or `organisation/name` on the hub.
+        unused: what the names of weights may begin with that the class does not have (`decoder.` of a whole T5).
         settings: passed on.
 
     Raises:
@@ -35,9 +36,26 @@ def opened(kind: Any, place: str | Path, **settings: Any) -> Any:
         raise ModelError(f"There is no model folder {shown}.")
     _quiet()
     try:
-        return kind.from_pretrained(str(place), use_safetensors=True, **settings)
+        found, report = kind.from_pretrained(str(place), use_safetensors=True, output_loading_info=True, **settings)
     except Exception as error:
         raise ModelError(_sentence(error, shown, folder.exists())) from error
+    _check_names(report, shown, unused)
+    return found
+
+
+def _check_names(report: dict[str, Any], shown: str, unused: str) -> None:
+    """The libraries only warn about weights that are missing, unknown or of another shape."""
+    for what, key in (
+        ("lacks", "missing_keys"),
+        ("has unknown", "unexpected_keys"),
+        ("has misshapen", "mismatched_keys"),
+    ):
+        names = sorted(str(name) for name in report.get(key) or ())
+        if unused and key == "unexpected_keys":
+            names = [name for name in names if not name.startswith(unused)]
+        if names:
+            more = f" and {len(names) - 1} more" if len(names) > 1 else ""
+            raise ModelError(f"The model in {shown} {what} weights: {names[0]}{more}.")
 
 
 def _quiet() -> None:

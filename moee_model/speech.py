@@ -5,14 +5,13 @@ from __future__ import annotations
 import math
 from collections.abc import Iterator
 from contextlib import contextmanager
-from typing import Any, Final, cast
+from typing import Any, Final
 
 import torch
 from torch.nn import functional
 from transformers import Wav2Vec2Config, Wav2Vec2Model
 
 from moee_model.config import AudioConfig
-from moee_model.folders import opened
 from moee_model.seeds import seeded
 
 RATE: Final = 16000
@@ -32,7 +31,9 @@ def make_speech(config: AudioConfig, seed: int = 0) -> Wav2Vec2Model:
         ModelError: the folder holds no such model.
     """
     if config.model:
-        network = cast(Wav2Vec2Model, opened(Wav2Vec2Model, config.model))
+        from moee_model.initial import load_speech
+
+        network = load_speech(config.model, config)
     else:
         with seeded(seed, "speech"):
             network = Wav2Vec2Model(
