@@ -12,7 +12,7 @@ import pytest
 from perception import weights
 from perception.errors import PerceptionError
 
-BY_HAND = {"deep3d-2023", "emotion-fan-mead", "i3d-styleganv", "i3d-videogpt", "resnet3d50-kinetics"}
+BY_HAND = {"vgg19", "deep3d-2023", "emotion-fan-mead", "i3d-styleganv", "i3d-videogpt", "resnet3d50-kinetics"}
 """Models whose makers publish no checksum: no other may be added without a pin by mistake."""
 
 
