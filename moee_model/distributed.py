@@ -61,7 +61,7 @@ class World:
         from torch.nn.parallel import DistributedDataParallel
 
         ids = [self.device.index] if self.device.type == "cuda" else None
-        return DistributedDataParallel(model, device_ids=ids, broadcast_buffers=False)
+        return DistributedDataParallel(model, device_ids=ids, forward_sync_buffers=False)
 
     @contextmanager
     def gathering(self, model: nn.Module, last: bool) -> Iterator[None]:
@@ -91,6 +91,11 @@ class World:
         """Go on when all processes are here."""
         self.state.wait_for_everyone()
 
+    def end(self) -> None:
+        """Leave the other processes."""
+        if self.size > 1:
+            self.state.destroy_process_group()
+
 
 def local(tensor: torch.Tensor) -> torch.Tensor:
     """This process's share of a tensor; the tensor itself when it is whole."""
@@ -113,19 +118,18 @@ def shared_as(full: torch.Tensor, like: Any) -> torch.Tensor:
 
 
 def _shard(model: nn.Module) -> None:
-    """FSDP2 with one unit per block of the two U-Nets and one for the rest."""
+    """FSDP2 with one unit per block of the U-Net and one for all else.
+
+    The ReferenceNet has no units of its own: its features leave its blocks by the side, where FSDP2 does not see that
+    the backward pass enters them. Its weights are whole during a step; averages and optimizer state are not.
+    """
     from torch.distributed.fsdp import fully_shard
 
-    for _, block in _blocks(model):
-        fully_shard(block)
+    for name, block in list(model.named_modules()):
+        parts = name.split(".")
+        if parts[0] == "unet" and (parts[1:] == ["mid_block"] or parts[1:-1] in (["down_blocks"], ["up_blocks"])):
+            fully_shard(block)
     fully_shard(model)
-
-
-def _blocks(model: nn.Module) -> Iterator[tuple[str, nn.Module]]:
-    for name, module in model.named_modules():
-        parent = name.rsplit(".", 2)[-2:]
-        if parent[-1] == "mid_block" or (len(parent) == 2 and parent[0] in ("down_blocks", "up_blocks")):
-            yield name, module
 
 
 def state_of(model: nn.Module) -> dict[str, torch.Tensor]:

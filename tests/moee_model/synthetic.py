@@ -45,12 +45,12 @@ def small_model() -> ModelConfig:
     )
 
 
-def short_training(*steps: int, **settings: object) -> TrainConfig:
+def short_training(*steps: int, batch: int = 4, **settings: object) -> TrainConfig:
     """A training of the four stages with so many steps each (one number: of every stage); 0 leaves a stage out."""
     names = ("image", "motion-audio", "experts", "gates")
     counts = steps * 4 if len(steps) == 1 else steps
     stages = tuple(
-        StageConfig(name, count, lr=1e-3, batch=4)  # type: ignore[arg-type]
+        StageConfig(name, count, lr=1e-3, batch=batch)  # type: ignore[arg-type]
         for name, count in zip(names, counts, strict=True)
         if count
     )
