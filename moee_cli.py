@@ -12,6 +12,7 @@ COMMANDS = {  # name -> module and attribute; a room is imported when its comman
     "sample": ("curation.sample.cli", "sample"),
     "manifest": ("manifests.cli", "app"),
     "publish": ("manifests.publish.cli", "publish"),
+    "train": ("moee_model.train_cli", "train"),
     "generate": ("moee_model.generate_cli", "generate"),
     "bench": ("benchmark.cli", "app"),
     "models": ("perception.cli", "app"),

@@ -56,13 +56,15 @@ class Run:
 @dataclass(frozen=True)
 class Checkpoint:
     """What was read: `parameters` by name, `optimizer` as `<parameter>/<entry>`, `ema` by name (both empty where a
-    stage has just ended), `rng` of this process (None: it was not there when the checkpoint was written)."""
+    stage has just ended), `rng` of this process (None: it was not there when the checkpoint was written),
+    `parts` as in `Run`."""
 
     place: Place
     parameters: Tensors
     optimizer: Tensors
     ema: Tensors
     rng: Tensors | None
+    parts: dict[str, str]
 
 
 def save(folder: Path, place: Place, run: Run, tensors: Mapping[str, Tensors], world: World, keep: int = 2) -> Path:
@@ -185,7 +187,7 @@ def _same_run(saved: Mapping[str, Any], run: Run, path: Path) -> None:
                 f"The checkpoint {path.name} was trained with another {part}.{name}: give the configuration of that "
                 "run, or another --out."
             )
-    if saved["parts"] != now["parts"]:
+    if now["parts"] and saved["parts"] != now["parts"]:
         raise ModelError(
             f"The run of {path.name} began from other weights: give the same --init-from, or another --out."
         )
@@ -212,4 +214,4 @@ def _read(path: Path, state: Mapping[str, Any], world: World) -> Checkpoint:
     )
     own = path / f"rng-{world.rank}.safetensors"
     rng = load_file(own) if own.name in state["files"] else None
-    return Checkpoint(Place(**state["place"]), parameters, optimizer, ema, rng)
+    return Checkpoint(Place(**state["place"]), parameters, optimizer, ema, rng, state["run"]["parts"])

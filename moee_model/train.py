@@ -12,7 +12,7 @@ import signal
 import threading
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import ExitStack, contextmanager
-from dataclasses import asdict
+from dataclasses import asdict, replace
 from itertools import pairwise
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -57,10 +57,11 @@ class Trainer:
     Args:
         denoiser: trained in place, parameters in float32. config: of the model. train: stages and settings.
         source: of the clips. out: folder for checkpoints, scalars and sample videos.
-        codec: decodes frames for a loss on pixels and for samples. speech: hears for samples.
+        codec: decodes frames for a loss on pixels and for samples. speech, text: hear and read in the finished model
+            (text: encoder and tokenizer); None: made from the configuration.
         samples: what sample videos are made of. perceptual: features for a loss on pixels.
         world: the processes; None: found by accelerate. watcher: is told how it goes.
-        parts: where the first weights came from, by name; a run goes on only from the same.
+        parts: where the first weights came from, by name; a run that goes on with any goes on with the same.
         tensorboard: whether TensorBoard's files are written.
 
     Raises:
@@ -76,6 +77,7 @@ class Trainer:
         out: Path,
         codec: Codec | None = None,
         speech: Any = None,
+        text: tuple[Any, Any] | None = None,
         *,
         samples: Sequence[Sample] = (),
         perceptual: Perceptual | None = None,
@@ -85,7 +87,8 @@ class Trainer:
         tensorboard: bool = True,
     ) -> None:
         self.denoiser, self.config, self.train, self.source, self.out = denoiser, config, train, source, Path(out)
-        self.codec, self.speech, self.samples, self.perceptual = codec, speech, samples, perceptual
+        self.codec, self.speech, self.text = codec, speech, text
+        self.samples, self.perceptual = samples, perceptual
         self.world = world or World(train.parallel)
         self.watcher, self.tensorboard = watcher or Silent(), tensorboard
         self.step = 0
@@ -113,6 +116,7 @@ class Trainer:
         if loaded is not None:
             load_state(self.denoiser, loaded.parameters)
             self.step, self._loaded = loaded.place.step, loaded
+            self.run_of = replace(self.run_of, parts=loaded.parts)
         return self.step
 
     def run(self, until: int | None = None) -> int:
@@ -238,7 +242,7 @@ class Trainer:
         """Make the sample videos of this step in `out/samples`; training goes on as if none had been made."""
         from moee_model.train_samples import write
 
-        if self.samples:
+        if self.samples or self.world.size > 1:  # samples are the first process's, its model is everybody's work
             self._apart(lambda model: write(model, self, self.out / "samples" / f"step-{self.step:08d}"))
 
     def export(self, folder: Path) -> None:

@@ -10,7 +10,17 @@ from moee_model.errors import ModelError
 from moee_model.losses import LossConfig
 
 FREE: Final = frozenset(
-    {"checkpoint_every", "keep", "sample_every", "sample_steps", "sample_guidance", "log_every", "parallel", "prefetch"}
+    {
+        "vgg",
+        "checkpoint_every",
+        "keep",
+        "sample_every",
+        "sample_steps",
+        "sample_guidance",
+        "log_every",
+        "parallel",
+        "prefetch",
+    }
 )
 """Settings that may change when a run goes on: they do not change what is learned."""
 
@@ -54,6 +64,7 @@ class TrainConfig:
     compile: torch.compile. checkpoint_every: steps between checkpoints, keep: how many are kept. sample_every: steps
     between sample videos, 0: none; sample_steps, sample_guidance: how they are made. log_every: steps between scalars.
     parallel: `ddp` or `fsdp2`. prefetch: batches read ahead. noisy, single_share, allow_missing: see `sampler.Plan`.
+    vgg: file of VGG19's weights, for a loss with `perceptual`.
     """
 
     stages: tuple[StageConfig, ...]
@@ -76,6 +87,7 @@ class TrainConfig:
     noisy: float = 0.1
     single_share: float = 0.5
     allow_missing: bool = False
+    vgg: str = ""
 
     def __post_init__(self) -> None:
         if not self.stages:
@@ -90,6 +102,8 @@ class TrainConfig:
         _positive("train", checkpoint_every=self.checkpoint_every, log_every=self.log_every)
         _least("train", 0, weight_decay=self.weight_decay, sample_every=self.sample_every, prefetch=self.prefetch)
         _least("train", 1, sample_steps=self.sample_steps)
+        if any(stage.loss.perceptual for stage in self.stages) and not self.vgg:
+            raise ModelError("train: a loss with `perceptual` needs VGG19: set vgg to the file of its weights.")
 
     @property
     def steps(self) -> int:

@@ -41,7 +41,7 @@ class Sample:
 
 def pipeline_of(model: Denoiser, trainer: Trainer) -> MoEEPipeline:
     """A pipeline around a model of the training's, with the training's codec and speech network."""
-    made = MoEEPipeline.from_denoiser(model, trainer.config, codec=trainer.codec, speech=trainer.speech)
+    made = MoEEPipeline.from_denoiser(model, trainer.config, trainer.codec, trainer.speech, trainer.text)
     return made.to(trainer.world.device)
 
 

@@ -1,0 +1,114 @@
+"""`moee train`: a curated or published dataset to a finished model."""
+
+import json
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+if TYPE_CHECKING:
+    from moee_model.train_run import Job, Outcome
+
+EXAMPLE = "Example: moee train tiny --data dataset/ --out run/  (the same line with --resume goes on)"
+
+Preset = Annotated[str, typer.Argument(metavar="PRESET|FILE", help="paper, small, tiny, or a YAML file like theirs.")]
+Data = Annotated[str, typer.Option("--data", metavar="DIR", help="A folder of moee curate or publish, or a hub id.")]
+Out = Annotated[Path, typer.Option("--out", metavar="DIR", help="The run's folder, made if missing.")]
+Resume = Annotated[bool, typer.Option("--resume", help="Go on from the newest whole checkpoint in --out.")]
+InitFrom = Annotated[
+    list[str] | None,
+    typer.Option(
+        "--init-from",
+        metavar="PART=PLACE",
+        help="Begin with public weights: unet (Stable Diffusion 1.5), motion (AnimateDiff), speech (wav2vec2), codec, "
+        "text (Sentence-T5). PLACE: folder, safetensors file or hub id. May be repeated.",
+    ),
+]
+Limit = Annotated[int | None, typer.Option("--limit-steps", min=1, help="Take at most N steps in each stage.")]
+Workers = Annotated[int, typer.Option(min=0, help="Threads that prepare features; 0: one for each core.")]
+Features = Annotated[
+    Path | None, typer.Option("--features", metavar="DIR", help="Where features lie (OUT/features); runs may share it.")
+]
+Device = Annotated[str, typer.Option(help="auto, or cpu.")]
+Json = Annotated[bool, typer.Option("--json", help="Print the result as JSON on stdout.")]
+
+
+def train(
+    preset: Preset,
+    data: Data,
+    out: Out,
+    resume: Resume = False,
+    init_from: InitFrom = None,
+    limit_steps: Limit = None,
+    workers: Workers = 0,
+    features: Features = None,
+    device: Device = "auto",
+    as_json: Json = False,
+) -> None:
+    """Train a model: features of the clips first, then the stages image, motion-audio, experts and gates.
+
+    Ends with OUT/model, which moee generate and moee bench run take, and OUT/training_list.csv. Several processes:
+    torchrun --nproc_per_node 8 -m moee_cli train ...
+    """
+    from moee_model.errors import ModelError
+    from moee_model.train_run import Job, configs, default_workers, parts_of
+
+    if device not in ("auto", "cpu"):
+        raise ModelError(f"--device is {device!r}: it must be auto or cpu (CUDA_VISIBLE_DEVICES chooses a GPU).")
+    parts = parts_of(init_from or [])
+    chosen = features or out / "features"
+    job = Job(preset, data, out, chosen, resume, limit_steps, workers or default_workers(), parts)
+    configs(job)  # what is wrong with them is said before anything is computed
+    _run(job, device, as_json)
+
+
+train.__doc__ = f"{train.__doc__}\n    {EXAMPLE}"
+
+
+def _run(job: "Job", device: str, as_json: bool) -> None:
+    from moee_model.distributed import World
+    from moee_model.train import StoppedError
+    from moee_model.train_run import configs, run
+    from moee_model.train_watch import Progress, say
+
+    world = World(configs(job)[1].parallel, None if device == "auto" else device)
+    try:
+        with Progress(quiet=not world.main) as watch:
+            outcome = run(job, world, watch)
+    except StoppedError as stopped:
+        if world.main:
+            say(str(stopped))
+        raise typer.Exit(128 + stopped.signal) from None
+    except KeyboardInterrupt:
+        say("stopped; what was finished is kept: the same command with --resume goes on from there")
+        raise typer.Exit(130) from None
+    world.end()
+    if world.main:
+        _show(outcome, as_json)
+    if outcome.left_out:
+        raise typer.Exit(1)
+
+
+def _show(outcome: "Outcome", as_json: bool) -> None:
+    from manifests.terminal import print_lines
+
+    if as_json:
+        result = {
+            "steps": outcome.steps,
+            "clips": outcome.clips,
+            "losses": outcome.losses,
+            "left_out": outcome.left_out,
+            "too_short": outcome.too_short,
+            "model": str(outcome.model),
+            "training_list": str(outcome.training_list),
+        }
+        print(json.dumps(result, indent=2))
+        return
+    print_lines([
+        f"{outcome.steps} steps on {outcome.clips} clips",
+        *(f"stage {stage}: loss {loss:.4f} at its end" for stage, loss in outcome.losses.items()),
+        *(f"left out: {clip}: {why}" for clip, why in outcome.left_out.items()),
+        *(f"too short: {clip}" for clip in outcome.too_short),
+        f"model: {outcome.model}",
+        f"trained on: {outcome.training_list}",
+    ])  # fmt: skip
