@@ -147,7 +147,7 @@ class Generator:
             target: written aside and renamed.
             settings: steps, guidance, seed.
             frames: of the video; None: as many as the sound fills. fps, side: of the video; None: the model's own;
-                others take the nearest of the model's frames, scaled.
+                others show the model's frame of that time, scaled.
             progress: takes frames done and in all.
 
         Returns:
@@ -159,7 +159,7 @@ class Generator:
         own = Fraction(self.config.fps)
         rate = fps or own
         count = frames or max(1, int(Fraction(len(sound.waveform), 16_000) * rate))
-        needed = count if rate == own else max(1, _nearest(count - 1, rate, own) + 1)
+        needed = count if rate == own else max(1, _shown(count - 1, rate, own) + 1)
         made = self.pipeline.stream(
             image, sound.waveform, emotion, settings.steps, settings.guidance, settings.seed, needed
         )  # fmt: skip
@@ -191,15 +191,15 @@ def _device(asked: str) -> str:
     return asked
 
 
-def _nearest(k: int, rate: Fraction, own: Fraction) -> int:
-    """The model's frame that is nearest to frame k of a video at another rate, halves up."""
-    return int(Fraction(k) * own / rate + Fraction(1, 2))
+def _shown(k: int, rate: Fraction, own: Fraction) -> int:
+    """The model's frame that is shown when frame k of a video at another rate begins."""
+    return int(Fraction(k) * own / rate)
 
 
 def _at_rate(frames: Iterator[np.ndarray], count: int, rate: Fraction, own: Fraction) -> Iterator[np.ndarray]:
     at, here = 0, next(frames)
     for k in range(count):
-        while at < _nearest(k, rate, own):
+        while at < _shown(k, rate, own):
             at, here = at + 1, next(frames)
         yield here
 
