@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 
 import numpy as np
 import torch
@@ -40,7 +40,7 @@ class ClipSource:
             raise ModelError(
                 f"No clip in the split {printable(split)} has {least} frames or more: the model's window needs them."
             )
-        self._features = features
+        self._features, self._ids = features, [clip.id for clip in self.clips]
         unknown = (float("nan"),) * len(EXPERTS)
         self._labels = np.array([unknown if clip.label is None else clip.label for clip in self.clips], np.float32)
 
@@ -52,7 +52,7 @@ class ClipSource:
     @property
     def ids(self) -> Sequence[str]:
         """The clips' ids in their manifest."""
-        return [clip.id for clip in self.clips]
+        return self._ids
 
     def batch(self, requests: Sequence[Request], frames: int, motion_frames: int) -> Batch:
         """The samples asked for.
@@ -138,7 +138,7 @@ class _Sample:
     text: torch.Tensor
     emotion_audio: torch.Tensor
     aus: torch.Tensor
-    present: torch.Tensor = field()
+    present: torch.Tensor
 
 
 _STACKED = ("latents", "reference", "audio", "counted", "text", "emotion_audio", "aus", "present")

@@ -33,6 +33,7 @@ TIMES = {
     "uneven": (material.uneven(50, (200, 300, 512, 900)), 512),
     "one picture": ((0,), 512),
     "begins late": (material.steady(20, 512, start=12800), 512),
+    "two as near": ((0, 256, 768, 1280, 1792, 2304), 512),
     "ends between": (material.steady(41, 128), 128),
 }
 
