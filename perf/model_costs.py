@@ -142,7 +142,7 @@ def unet_rows(config: ModelConfig) -> list[Row]:
                 (0.0, 1.254),
                 (0.0, count.window(True, text=True, each=True)),
             ),
-            why=f"projected once per window, in the table for each frame; {text}",
+            why=f"projected once per window, the table's number is for each frame; {text}",
         ),
         Row("+ audio cross-attention", weights["audio"] - projection, hearing - seeing, (44.0, 0.028)),
         Row(
