@@ -31,7 +31,8 @@ class World:
     def __init__(self, parallel: str = "ddp", device: str | None = None) -> None:
         from accelerate import PartialState
 
-        self.state = PartialState(cpu=device == "cpu", timeout=WAIT)
+        on_cpu = device == "cpu" or not torch.accelerator.is_available()  # else accelerate looks for no other process
+        self.state = PartialState(cpu=on_cpu, timeout=WAIT)
         self.parallel = parallel
         self.rank: int = self.state.process_index
         self.size: int = self.state.num_processes

@@ -71,6 +71,7 @@ def _run(job: "Job", device: str, as_json: bool) -> None:
     from moee_model.train_run import configs, run
     from moee_model.train_watch import Progress, say
 
+    _hush()
     world = World(configs(job)[1].parallel, None if device == "auto" else device)
     try:
         with Progress(quiet=not world.main) as watch:
@@ -87,6 +88,15 @@ def _run(job: "Job", device: str, as_json: bool) -> None:
         _show(outcome, as_json)
     if outcome.left_out:
         raise typer.Exit(1)
+
+
+def _hush() -> None:
+    """The libraries' own bars over the files that they write say nothing here."""
+    from diffusers.utils import logging as of_diffusers
+    from transformers.utils import logging as of_transformers
+
+    of_diffusers.disable_progress_bar()
+    of_transformers.disable_progress_bar()
 
 
 def _show(outcome: "Outcome", as_json: bool) -> None:
