@@ -7,6 +7,7 @@ from typing import Any, Final
 
 import numpy as np
 import torch
+from torch.nn import functional
 
 from manifests.emotions import COMPOUNDS
 from moee_model.batch import EXPERTS, NONE, Batch, Request, Six
@@ -40,7 +41,7 @@ class ToySource:
     """Every person shows every emotion of the toy world once, each time with words of its own.
 
     Args:
-        config: of the model; its latents must be the pixels (fold factor 1).
+        config: of the model, which folds pixels into latents.
         speech: the speech network of that model.
         persons: how many. seed: of persons and words. shuffled: labels of other clips, for a control.
     """
@@ -48,7 +49,7 @@ class ToySource:
     def __init__(
         self, config: ModelConfig, speech: Any, persons: int = 24, seed: int = 0, shuffled: bool = False
     ) -> None:
-        self._window = config.audio.window
+        self._window, self._factor = config.audio.window, config.codec.factor
         self._widths = (config.emotion.text, config.emotion.audio, config.emotion.aus)
         self._people = [1000 * seed + number for number in range(persons)]
         told = emotions()
@@ -58,19 +59,22 @@ class ToySource:
         if shuffled:
             order = torch.randperm(len(shown), generator=generator(seed, "shuffled")).numpy()
         self._labels = shown[order]
-        self._portraits = {who: portrait(who) for who in self._people}
+        self._portraits = {who: self._folded(portrait(who)[None])[0] for who in self._people}
         self._pictures, self._hidden = self._made(config, speech, seed)
-        self._mask = (~mouth_mask()).float()
+        self._counted = self._folded(~mouth_mask()[None, None]).amin(1)[0].float()
 
     def _made(self, config: ModelConfig, speech: Any, seed: int) -> tuple[list[torch.Tensor], list[torch.Tensor]]:
         pictures, hidden = [], []
         for number, (who, label) in enumerate(self._clips):
             words = 100_000 * seed + number
             opened = openings(LENGTH, words)
-            pictures.append(render(parameters(*person(who), label, opened)).float() * 2 - 1)
+            pictures.append(self._folded(render(parameters(*person(who), label, opened)).float() * 2 - 1))
             heard = sound(opened, words, config.fps)
             hidden.append(hidden_states(speech, heard, LENGTH, config.fps, config.audio.layers))
         return pictures, hidden
+
+    def _folded(self, pixels: torch.Tensor) -> torch.Tensor:
+        return functional.pixel_unshuffle(pixels, self._factor)
 
     @property
     def labels(self) -> np.ndarray:
@@ -112,7 +116,7 @@ class ToySource:
             aus=torch.zeros(count, aus),
             present=torch.tensor([[True, False, False, False]] * count),
             counted=torch.stack([
-                self._mask.expand(1, whole, -1, -1) if request.masked else torch.ones(1, whole, *self._mask.shape)
+                self._counted.expand(1, whole, -1, -1) if request.masked else torch.ones(1, whole, *self._counted.shape)
                 for request in requests
             ]),
         )  # fmt: skip

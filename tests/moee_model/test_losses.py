@@ -73,12 +73,12 @@ def test_a_masked_mouth_has_no_part_and_does_not_thin_the_rest() -> None:
     told, scheduler = batch(TOY), make_scheduler(TOY.schedule)
     drawn = draw(told, 1000, NEVER, 0.0)
     counted = told.counted.clone()
-    counted[0, :, :, 8:] = 0
+    counted[0, :, :, 4:] = 0
     masked = replace(told, counted=counted)
     said = drawn.noise.clone()
-    said[:, :, MOTION:, 8:] += 3
+    said[:, :, MOTION:, 4:] += 3
     assert latent_loss(said, masked, drawn, scheduler)[0] == 0
-    said[:, :, MOTION:, :8] += 2
+    said[:, :, MOTION:, :4] += 2
     torch.testing.assert_close(latent_loss(said, masked, drawn, scheduler)[0], torch.tensor(4.0))
 
 
@@ -92,7 +92,7 @@ def test_the_loss_on_pixels_is_zero_for_the_truth_and_weighs_early_steps_more(pr
     right = drawn.noise
     if prediction == "v_prediction":
         right = scheduler.get_velocity(told.latents, drawn.noise, drawn.timesteps)
-    codec = PixelFold(1)
+    codec = PixelFold(TOY.codec.factor)
     assert spatial_loss(right, noisy, told, drawn, scheduler, codec, frames) < 1e-3
     off = spatial_loss(right + 0.1, noisy, told, drawn, scheduler, codec, frames)
     kept = scheduler.alphas_cumprod[drawn.timesteps]
@@ -107,8 +107,8 @@ def test_vgg_features_take_part_in_the_loss_on_pixels_and_let_gradients_through(
     drawn = draw(told, 1000, NEVER, 0.0)
     noisy, _ = noised(told, drawn, scheduler)
     said = (drawn.noise + 0.1).requires_grad_()
-    plain = spatial_loss(said, noisy, told, drawn, scheduler, PixelFold(1))
-    both = spatial_loss(said, noisy, told, drawn, scheduler, PixelFold(1), perceptual=Perceptual())
+    plain = spatial_loss(said, noisy, told, drawn, scheduler, PixelFold(TOY.codec.factor))
+    both = spatial_loss(said, noisy, told, drawn, scheduler, PixelFold(TOY.codec.factor), perceptual=Perceptual())
     assert both > plain
     both.backward()
     assert said.grad is not None and said.grad.any()
@@ -117,7 +117,7 @@ def test_vgg_features_take_part_in_the_loss_on_pixels_and_let_gradients_through(
 def test_the_loss_on_pixels_trains_through_the_codec() -> None:
     denoiser, told = woken(TOY), batch(TOY)
     losses = training_loss(
-        denoiser, told, make_scheduler(TOY.schedule), LossConfig(spatial=0.5, dropout=NEVER), PixelFold(1)
+        denoiser, told, make_scheduler(TOY.schedule), LossConfig(spatial=0.5, dropout=NEVER), PixelFold(TOY.codec.factor)
     )
     assert losses.spatial > 0
     torch.testing.assert_close(losses.total.detach(), losses.latent.mean() + 0.5 * losses.spatial)
