@@ -2,6 +2,7 @@
 
 import json
 import os
+import random
 import signal
 import subprocess
 import sys
@@ -15,10 +16,10 @@ import numpy as np
 import pytest
 import torch
 
-from moee_model import checkpoint
+from moee_model import checkpoint, train_samples
 from moee_model.batch import Batch, Request
 from moee_model.codec import make_codec
-from moee_model.denoiser import build
+from moee_model.denoiser import Denoiser, build
 from moee_model.errors import ModelError
 from moee_model.pipeline import MoEEPipeline
 from moee_model.rng_state import captured
@@ -106,6 +107,28 @@ def test_sample_videos_change_nothing_that_is_learned(tmp_path: Path) -> None:
     hashes = [checkpoint.file_hash(checkpoint.found(run.checkpoints)[-1] / "parameters.safetensors").sha256
               for run in (plain, shown)]  # fmt: skip
     assert hashes[0] == hashes[1]
+
+
+def test_samples_that_seed_generators_and_patch_their_model_change_nothing(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Regression (hallo, hallo #124): the guard holds whatever the making of samples does."""
+
+    def careless(model: Denoiser, trainer: Trainer, folder: Path) -> None:
+        torch.manual_seed(0), np.random.seed(0), random.seed(0)
+        model.reference_net.features = lambda *_: {}  # type: ignore[method-assign]
+        model.unet.enable_gradient_checkpointing()
+        for value in model.parameters():
+            value.data.zero_()
+
+    monkeypatch.setattr(train_samples, "write", careless)
+    plain = trained(tmp_path / "plain", short_training(1))
+    plain.run()
+    shown = trained(tmp_path / "shown", short_training(1, sample_every=1), samples=[sample()])
+    before = captured()
+    shown.run()
+    assert all(torch.equal(value, captured()[name]) for name, value in before.items())
+    assert same(plain, shown) and losses(tmp_path / "plain") == losses(tmp_path / "shown")
 
 
 def test_samples_are_made_with_the_averaged_weights_and_leave_the_trained_ones(tmp_path: Path) -> None:
