@@ -91,8 +91,6 @@ def test_the_loaded_unet_is_animatediff_bit_for_bit(public: Path) -> None:
     denoiser, theirs = build(TINY, seed=3), base(public)
     load_parts(denoiser, public / "sd", public / "motion")
     noisy, tokens, frames = torch.randn(2, 48, 5, 16, 16), torch.randn(2, 4, TINY.unet.context), 5
-    embed = theirs.time_embedding.forward  # of each frame, as ours: a product of more rows rounds otherwise
-    theirs.time_embedding.forward = lambda rows, _=None: embed(rows.repeat_interleave(frames, 0))[::frames]
     with torch.no_grad():
         ours = denoiser.unet(noisy, torch.tensor([7, 7]), identity=tokens).sample
         assert torch.equal(ours, theirs(noisy, torch.tensor(7), tokens.repeat_interleave(frames, 0)).sample)
