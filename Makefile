@@ -43,12 +43,18 @@ demo: setup  ## the whole story on the embedded sample
 	run moee bench ladder sample --real demo/dataset --out demo/bench --cache demo/cache --control ground-truth --control blurred --control frozen --control audio-shifted
 	run moee bench verify demo/bench/blurred
 	run moee bench compare demo/bench/ground-truth demo/bench/audio-shifted
+	run moee train tiny --data demo/dataset --out demo/moee --resume
+	espeak-ng -w demo/unseen.wav 'Nobody in this room has ever heard these words before.'
+	portrait=$$(find demo/cache/testsets -path '*/sample-*/reference/*.png' -not -path '*sample-networks*' | sort | head -n 1)
+	for emotion in happy sad; do run moee generate --model demo/moee/model --image "$$portrait" --audio demo/unseen.wav --emotion $$emotion --out demo/moee/$$emotion.mp4; done
+	run moee bench run sample --system 'MoEE tiny' --model demo/moee/model --real demo/dataset --out demo/bench/moee-tiny --cache demo/cache --steps 5
 	run moee bench ladder sample-networks --real demo/dataset --out demo/networks --cache demo/cache --control blurred --extractor seeded
 	echo
 	printf '%-12s %s\n' \
 	    'raw videos' demo/raw 'their truth' demo/raw/truth.parquet \
 	    'report' demo/dataset/report.html 'clips' demo/dataset/clips 'clip table' demo/dataset/clips.parquet 'all tables' 'demo/dataset/*.parquet' \
 	    'published' demo/published 'its card' demo/published/README.md 'scores' 'demo/bench/*/results.json' \
+	    'model' demo/moee/model 'generated' 'demo/moee/*.mp4' \
 	    'use it' "python -c \"import manifests; print(manifests.open('demo/dataset').clips)\""
 
 test: setup  ## the test suite (minutes)
