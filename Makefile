@@ -79,7 +79,7 @@ browser:
 	fi
 
 proofs: setup browser  ## slow proofs with their tables: exactness, resumption, truth, real clips
-	@$(BIN)/python -m pytest -n $(CORES) --dist loadfile -m proof
+	@$(BIN)/python -m pytest -n $(CORES) --dist loadfile --no-loadscope-reorder -m proof
 
 perf: setup  ## measured ratios: share of the decode and perception ceiling, cost of the stages, Frechet distances, scoring again, networks
 	@$(BIN)/python -m perf.decode
