@@ -6,6 +6,7 @@ torch's own: accelerate 1.15 offers FSDP2 on GPUs only, and a scheduler that it 
 
 from __future__ import annotations
 
+import os
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager, nullcontext
 from datetime import timedelta
@@ -96,6 +97,25 @@ class World:
         """Leave the other processes."""
         if self.size > 1:
             self.state.destroy_process_group()
+
+
+@contextmanager
+def repeatable(on: bool) -> Iterator[None]:
+    """Inside, GPUs take kernels whose bits repeat, which are slower; what has none warns. Processors always do."""
+    if not on:
+        yield
+        return
+    os.environ.setdefault("CUBLAS_WORKSPACE_CONFIG", ":4096:8")
+    strict, mild = torch.are_deterministic_algorithms_enabled(), torch.is_deterministic_algorithms_warn_only_enabled()
+    settings: Any = torch.utils.deterministic
+    fill = settings.fill_uninitialized_memory
+    torch.use_deterministic_algorithms(True, warn_only=True)
+    settings.fill_uninitialized_memory = False  # for finding defects; costs a pass over every tensor
+    try:
+        yield
+    finally:
+        torch.use_deterministic_algorithms(strict, warn_only=mild)
+        settings.fill_uninitialized_memory = fill
 
 
 def local(tensor: torch.Tensor) -> torch.Tensor:

@@ -27,7 +27,7 @@ from moee_model.batch import Batch, Request, Source
 from moee_model.codec import Codec
 from moee_model.config import ModelConfig
 from moee_model.denoiser import Denoiser, build
-from moee_model.distributed import World, load_state, state_of
+from moee_model.distributed import World, load_state, repeatable, state_of
 from moee_model.errors import ModelError
 from moee_model.losses import Perceptual
 from moee_model.rng_state import restore, untouched
@@ -137,6 +137,7 @@ class Trainer:
             if scalars is not None:
                 held.callback(scalars.close)
             held.enter_context(self._signals())
+            held.enter_context(repeatable(self.train.deterministic))
             self.watcher.begin(self.step, self.train.steps)
             self.denoiser.checkpoint_gradients(self.train.gradient_checkpointing)
             while self.step < end:
@@ -276,8 +277,11 @@ class Trainer:
             return
 
         def stop(number: int, frame: object) -> None:
+            if self._signal and number == signal.SIGINT:  # asked twice: a step that hangs must not hold the user
+                raise KeyboardInterrupt
             self._signal = number
 
+        self._signal = 0
         before = {number: signal.signal(number, stop) for number in (signal.SIGTERM, signal.SIGINT)}
         try:
             yield

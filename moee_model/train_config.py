@@ -61,8 +61,9 @@ class TrainConfig:
     for each expert and for all else. ema: decay of the averaged weights that samples and the finished model use; null:
     none. precision: `fp32`, or `bf16`: parameters stay float32, the networks compute under autocast.
     gradient_checkpointing: less memory, more time. gradient_accumulation: passes per step and process.
-    compile: torch.compile. checkpoint_every: steps between checkpoints, keep: how many are kept. sample_every: steps
-    between sample videos, 0: none; sample_steps, sample_guidance: how they are made. log_every: steps between scalars.
+    compile: torch.compile. deterministic: on GPUs, slower kernels whose bits repeat.
+    checkpoint_every: steps between checkpoints, keep: how many are kept. sample_every: steps between sample videos,
+    0: none; sample_steps, sample_guidance: how they are made. log_every: steps between scalars.
     parallel: `ddp` or `fsdp2`. prefetch: batches read ahead. noisy, single_share, allow_missing: see `sampler.Plan`.
     vgg: file of VGG19's weights, for a loss with `perceptual`.
     """
@@ -76,6 +77,7 @@ class TrainConfig:
     gradient_checkpointing: bool = False
     gradient_accumulation: int = 1
     compile: bool = False
+    deterministic: bool = False
     checkpoint_every: int = 1000
     keep: int = 2
     sample_every: int = 0
