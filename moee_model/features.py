@@ -35,7 +35,7 @@ from moee_model.feature_store import (
 )
 from moee_model.mouth_mask import mouth_masks
 from moee_model.networks import Networks
-from moee_model.speech import RATE, hidden_states
+from moee_model.speech import CHUNK, CONTEXT, RATE, hidden_states
 from moee_model.square_frames import SquareFrames
 from moee_model.training_data import NOBODY, Faces, TrainingClip, TrainingData, open_data
 
@@ -119,7 +119,7 @@ def _plans(clips: Sequence[TrainingClip], config: ModelConfig, networks: Network
         shown = [list(clip.box or ()), clip.cropped, list(clip.picture), config.size, config.fps]
         keys = {
             "picture": key_of(shown, precision, hashes["codec"]),
-            "sound": key_of(config.fps, config.audio.layers, hashes["speech"]),
+            "sound": key_of(config.fps, config.audio.layers, CHUNK, CONTEXT, hashes["speech"]),
             "face": key_of(shown, config.latent_size, clip.faces, clip.id),
         }
         if clip.caption:

@@ -16,7 +16,7 @@ from moee_model.seeds import seeded
 
 RATE: Final = 16000
 """Samples per second that wav2vec2 hears."""
-CHUNK: Final = 500  # frames in one pass: attention over a whole film would grow with its square
+CHUNK: Final = 125  # frames in one pass: attention over a whole film would grow with its square
 CONTEXT: Final = 25  # frames that a pass hears on either side and does not tell
 
 

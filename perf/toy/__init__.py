@@ -1,0 +1,1 @@
+"""The proof of the mixture in the toy world: training, what is measured, its page."""
