@@ -22,18 +22,19 @@ SAME_WAVEFORM = 0.8  # correlation of two recordings' samples; different recordi
 DECLARED = {"lowres_176x144_carphone_clean_4s.mp4", "lowres_176x144_carphone_distorted_4s.mp4"}
 
 
-def measure(data: Path) -> Scores:
-    """Find the altered copies of twenty clips among all clips.
+def measure(data: Path, altered: int = ALTERED) -> Scores:
+    """Find the altered copies of some clips, twenty if nothing is said, among all clips.
 
-    The twenty are the one of digital silence and the first nineteen by the hash of their bytes. Every file is one
-    clip from its first frame to its last; the stages are those of `moee curate`.
+    They are the one of digital silence and the first others by the hash of their bytes. Every file is one clip from its
+    first frame to its last; the stages are those of `moee curate`.
 
     Args:
         data: the folder of test material; clips lie in `videos`.
+        altered: clips of which copies are made.
     """
     clips = sorted((data / "videos").iterdir())
     chosen = [clip for clip in clips if clip.name == SILENT]
-    chosen += sorted((clip for clip in clips if clip.name != SILENT), key=_hash)[: ALTERED - len(chosen)]
+    chosen += sorted((clip for clip in clips if clip.name != SILENT), key=_hash)[: altered - len(chosen)]
     with tempfile.TemporaryDirectory() as folder, ProcessPoolExecutor(2) as pool:
         jobs = [(clip, number % 2 == 0, Path(folder)) for number, clip in enumerate(chosen)]
         copies = {copy: what for made in pool.map(_copies, jobs) for copy, what in made.items()}

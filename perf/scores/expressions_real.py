@@ -24,6 +24,7 @@ from perf.scores.expressions_clips import (
     judge,
     longest,
     members_table,
+    read,
     share,
 )
 
@@ -33,22 +34,23 @@ STILL_FRAMES, STILL_FPS = 50, 25
 MESH = "facs-mesh"
 
 
-def measure(data: Path) -> tuple[Scores, Scores]:
+def measure(data: Path, curated: Path | None = None) -> tuple[Scores, Scores]:
     """Judge MEAD's clips and the labelled pictures in one run.
 
     Args:
         data: the folder of test material, with `videos` and `images` in it.
+        curated: what `moee curate` made of these videos, where that is known; None judges MEAD's clips here.
     """
     clips = sorted((data / "videos").glob(MEAD))
     pictures = sorted((data / "images").glob(PICTURES))
     with tempfile.TemporaryDirectory() as folder:
         raw = Path(folder) / "raw"
         raw.mkdir()
-        for clip in clips:
+        for clip in clips if curated is None else ():
             shutil.copyfile(clip, raw / clip.name)
         for picture in pictures:
             still(picture, raw / f"{picture.stem}.mp4")
-        found = longest(judge(raw, Path(folder) / "out"))
+        found = longest([*judge(raw, Path(folder) / "out"), *(read(curated) if curated else ())])
     mead = [(clip.name.split("_")[3], *_level(clip), found.get(clip.name)) for clip in clips]
     faces = [(_label(picture), found.get(f"{picture.stem}.mp4")) for picture in pictures]
     return score_mead(mead), score_pictures(faces)

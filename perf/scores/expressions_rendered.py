@@ -62,15 +62,15 @@ def ladder(portraits: Sequence[str] = PORTRAITS, emotions: Sequence[str] = (*BAS
     )
 
 
-def measure() -> Scores:
-    """Render the sample's good videos and the ladder, and judge them in one run."""
+def measure(portraits: Sequence[str] = PORTRAITS) -> Scores:
+    """Render the sample's good videos and the ladder of some portraits, and judge them in one run."""
     from curation.sample.render import render
     from curation.sample.truth import read_truth
 
     os.environ.setdefault("OMP_NUM_THREADS", "1")
     with tempfile.TemporaryDirectory() as folder:
         raw = Path(folder) / "raw"
-        render(raw, scenes=(*GOOD, *ladder()))
+        render(raw, scenes=(*GOOD, *ladder(portraits)))
         truth = read_truth(raw).to_pylist()
         clips = judge(raw, Path(folder) / "out")
     return score(shown(truth, clips))
@@ -100,7 +100,7 @@ def shown(truth: Sequence[dict], clips: Sequence[Judged]) -> list[Shown]:
 
 def score(shots: Sequence[Shown]) -> Scores:
     """The table of the rendered shots."""
-    scores = Scores("Rendered faces: the sample's own shots, and three portraits with every emotion at its amplitudes")
+    scores = Scores("Rendered faces: the sample's own shots, and portraits with every emotion at its amplitudes")
     full = [shot for shot in shots if shot.strength == 1.0]
     _basic(scores, [shot for shot in full if shot.name not in COMPOUNDS])
     _compounds(scores, [shot for shot in full if shot.name in COMPOUNDS])

@@ -70,12 +70,18 @@ class Look:
         return self.file if self.known else f"{self.file} from frame {self.start} ({self.size:.0f} px)"
 
 
-def measure(data: Path) -> Scores:
-    """Embed every face of `data/videos` and `data/images`, as a curation does, and score pairs and clusters."""
+def measure(data: Path, curated: Path | None = None) -> Scores:
+    """Embed every face of `data/videos` and `data/images`, as a curation does, and score pairs and clusters.
+
+    Args:
+        data: the folder of test material.
+        curated: what `moee curate` made of these videos with dlib's network; None embeds them here.
+    """
     from perception.embedding import FaceEmbedder
 
     embedder = FaceEmbedder.load("dlib")
-    looks = [*_videos(sorted((data / "videos").iterdir())), *_images(sorted((data / "images").iterdir()))]
+    videos = _curated(curated) if curated else _videos(sorted((data / "videos").iterdir()))
+    looks = [*videos, *_images(sorted((data / "images").iterdir()))]
     clips = [look for look in looks if look.seconds >= CLIP]
     same, different = _pairs(clips)
     scores = Scores(f"identity: {embedder.name}, {len(clips)} faces, {len(same)} same and {len(different)} other pairs")
@@ -230,16 +236,34 @@ def _tracks(path: Path) -> list[Look]:
     for consumer in consumers:
         for name, table in consumer.finish(report).items():
             work.add(name, table)
-    tracks = {row["id"]: row for row in work.tables["tracks"].to_pylist()}
-    looks = []
-    for place, row in enumerate(work.tables["embeddings"].to_pylist()):
-        track = tracks[row["id"]]
-        person, known = _person(path.name, place)
+    return _looks(path.name, work.tables["tracks"].to_pylist(), work.tables["embeddings"].to_pylist())
+
+
+def _curated(out: Path) -> list[Look]:
+    """All tracks that a curation embedded."""
+    import manifests
+
+    opened = manifests.open(out)
+    rows = {name: opened.table(name).to_pylist() for name in ("sources", "tracks", "embeddings")}
+    looks: list[Look] = []
+    for source in sorted(rows["sources"], key=lambda row: row["name"]):
+        tracks = [row for row in rows["tracks"] if row["source"] == source["id"]]
+        inside = {row["id"] for row in tracks}
+        looks += _looks(source["name"], tracks, [row for row in rows["embeddings"] if row["id"] in inside])
+    return looks
+
+
+def _looks(file: str, tracks: Sequence[dict], embeddings: Sequence[dict]) -> list[Look]:
+    """The faces of a file from its rows of `tracks` and `embeddings`."""
+    at, looks = {row["id"]: row for row in tracks}, []
+    for place, row in enumerate(embeddings):
+        track = at[row["id"]]
+        person, known = _person(file, place)
         span = (track["start_frame"], track["end_frame"])
         ticks = track["end_pts"] - track["start_pts"]
         seconds = ticks * track["time_base_num"] / track["time_base_den"]
         vector = np.array(row["vector"])
-        looks.append(Look(path.name, person, known, *span, seconds, track["face_size"], vector))
+        looks.append(Look(file, person, known, *span, seconds, track["face_size"], vector))
     return looks
 
 

@@ -1,10 +1,14 @@
-"""What several proofs look at is made once, whichever process asks first: the real clips, curated."""
+"""What several proofs look at is made once, whichever process asks first; how much is looked at; the longest first.
+
+`MOEE_PROOFS=full make proofs` takes every repetition and clip; without it some proofs take fewer, and say how many.
+"""
 
 import fcntl
 import json
 import os
 import shutil
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from dataclasses import asdict
 from pathlib import Path
 
@@ -13,23 +17,52 @@ import pytest
 from tests.curation.runs import Ran, moee
 
 CuratedReal = Callable[[Path], Ran]
+FULL = os.environ.get("MOEE_PROOFS") == "full"
+LONGEST = ("parity", "real_clips", "ladder", "same_bytes", "speaking", "expressions", "ladder_acted", "duplicates")
+"""Files that go first, in this order: what is left for the end is short, so that no process waits long for another."""
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Put the longest files first (`--no-loadscope-reorder` keeps the order when files are dealt to processes)."""
+    place = {f"test_{name}.py": number for number, name in enumerate(LONGEST)}
+    items.sort(key=lambda item: place.get(item.path.name, len(place)))
 
 
 @pytest.fixture(scope="session")
 def curated_real(test_data: Path, tmp_path_factory: pytest.TempPathFactory) -> CuratedReal:
     """Puts a copy of the curated real clips at a path; gives how the run ended that made them."""
-    base = tmp_path_factory.getbasetemp()
-    place = (base.parent if "PYTEST_XDIST_WORKER" in os.environ else base) / "curated-real"
 
     def copy(out: Path) -> Ran:
-        place.mkdir(exist_ok=True)
-        said = place / "ran.json"
-        with (place / "lock").open("w") as lock:
-            fcntl.flock(lock, fcntl.LOCK_EX)  # the other processes wait for the first one
-            if not said.exists():
+        with once(tmp_path_factory, "curated-real") as (place, done):
+            said = place / "ran.json"
+            if not done:
                 ran = moee("curate", test_data / "videos", "--out", place / "out", "--json")
                 said.write_text(json.dumps(asdict(ran)))
         shutil.copytree(place / "out", out)
         return Ran(**json.loads(said.read_text()))
 
     return copy
+
+
+@pytest.fixture(scope="session")
+def rendered_sample(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """The embedded sample as `moee sample` renders it; nobody writes into it."""
+    if shutil.which("espeak-ng") is None:
+        pytest.skip("the sample's speech needs espeak-ng: apt-get install espeak-ng")
+    with once(tmp_path_factory, "sample") as (place, done):
+        if not done:
+            ran = moee("sample", place / "raw")
+            assert ran.status == 0, ran.err
+    return place / "raw"
+
+
+@contextmanager
+def once(factory: pytest.TempPathFactory, name: str) -> Iterator[tuple[Path, bool]]:
+    """A folder that all processes of a run share, and whether it was filled before; the others wait for the first."""
+    base = factory.getbasetemp()
+    place = (base.parent if "PYTEST_XDIST_WORKER" in os.environ else base) / name
+    place.mkdir(exist_ok=True)
+    with (place / "lock").open("w") as lock:
+        fcntl.flock(lock, fcntl.LOCK_EX)
+        yield place, (place / "done").exists()
+        (place / "done").touch()

@@ -10,6 +10,7 @@ import pytest
 
 from perf.scores import Scores, expressions_actions, expressions_bare, expressions_real, expressions_rendered
 from tests.perception.conftest import need
+from tests.proofs.conftest import FULL, CuratedReal
 
 pytestmark = pytest.mark.proof
 
@@ -28,10 +29,11 @@ def rendering() -> None:
 
 
 @pytest.fixture(scope="module")
-def real(test_data: Path) -> tuple[Scores, Scores]:
+def real(test_data: Path, curated_real: CuratedReal, tmp_path_factory: pytest.TempPathFactory) -> tuple[Scores, Scores]:
     models()
     need("fer2013-mini-xception")
-    return expressions_real.measure(test_data)
+    curated_real(out := tmp_path_factory.mktemp("real") / "out")
+    return expressions_real.measure(test_data, out)
 
 
 @pytest.fixture(scope="module")
@@ -39,7 +41,7 @@ def rendered() -> Scores:
     rendering()
     need("face-landmarker")
     need("fer2013-mini-xception")
-    return expressions_rendered.measure()
+    return expressions_rendered.measure(expressions_rendered.PORTRAITS if FULL else ("astronaut",))
 
 
 @pytest.fixture(scope="module")

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import shutil
 from collections.abc import Callable
 from pathlib import Path
 
@@ -16,12 +15,10 @@ pytestmark = pytest.mark.proof
 
 
 @pytest.fixture(scope="module")
-def scores(test_data: Path) -> Scores:
+def scores(test_data: Path, rendered_sample: Path) -> Scores:
     for name in ("blazeface-full", "blazeface-short", "face-mesh", "light-asd"):
         need(name)
-    if shutil.which("espeak-ng") is None:
-        pytest.skip("the sample's speech needs espeak-ng: apt-get install espeak-ng")
-    return measure(test_data)
+    return measure(test_data, rendered_sample)
 
 
 def test_own_sound_fits_better_than_other_clips(scores: Scores, table: Callable[[str], None]) -> None:
