@@ -101,6 +101,8 @@ class MoEEUNet(UNetMotionModel):
             if type(module) is AnimateDiffTransformer3D:
                 module.__class__ = MotionModule
                 module.has_outer = name.startswith("mid_block")
+                nn.init.zeros_(module.proj_out.weight)  # AnimateDiff begins so; diffusers leaves it random
+                nn.init.zeros_(module.proj_out.bias)
             elif name.split(".")[-2:-1] == ["transformer_blocks"] and ".attentions." in name:
                 parent = self.get_submodule(name.rpartition(".")[0])
                 block = MoEEBlock(name, module.dim, heads, module.attention_head_dim, context, *settings)

@@ -80,6 +80,15 @@ def test_a_motion_frame_has_its_own_time_and_changes_what_follows() -> None:
     assert (moved[:, :, MOTION:] - timed[:, :, MOTION:]).abs().max() > 1e-3
 
 
+def test_before_the_motion_modules_are_trained_frames_do_not_see_each_other() -> None:
+    """AnimateDiff zeroes their last layer; random ones would spoil what the image stage has learned."""
+    unet, told = build(TOY).unet, batch(TOY)
+    with torch.inference_mode():
+        together = unet(told.latents, torch.tensor([7, 500, 999])).sample
+        alone = [unet(told.latents[:, :, [k]], torch.tensor([7, 500, 999])).sample for k in range(MOTION + FRAMES)]
+    torch.testing.assert_close(together, torch.cat(alone, 2), rtol=0, atol=1e-5)
+
+
 def test_a_single_frame_passes_the_motion_modules_by() -> None:
     denoiser, told = woken(TOY), batch(TOY)
     with torch.inference_mode():
