@@ -18,20 +18,26 @@ from moee_model.seeds import seeded
 
 
 class PixelFold(ModelMixin, ConfigMixin):
-    """Squares of factor x factor pixels become 3 factor^2 channels: nothing is lost and nothing is learned."""
+    """Squares of factor x factor pixels become channels: nothing is lost and nothing is learned.
+
+    Args:
+        factor: pixels on a side of a square. grey: the three colours become one, their mean (exact for grey ones).
+    """
 
     @register_to_config
-    def __init__(self, factor: int = 4) -> None:
+    def __init__(self, factor: int = 4, grey: bool = False) -> None:
         super().__init__()
         self.nothing = nn.Buffer(torch.zeros(1))  # a model without a tensor has no device and no dtype
 
     def encode(self, pixels: torch.Tensor) -> torch.Tensor:
-        """[N, 3, H, W] to [N, 3 factor^2, H / factor, W / factor]."""
-        return functional.pixel_unshuffle(pixels, self.config.factor)
+        """[N, 3, H, W] to [N, C, H / factor, W / factor]; C is factor^2 times 3, or 1 for grey."""
+        shown = pixels.mean(1, keepdim=True) if self.config.grey else pixels
+        return functional.pixel_unshuffle(shown, self.config.factor)
 
     def decode(self, latents: torch.Tensor) -> torch.Tensor:
         """The inverse of `encode`."""
-        return functional.pixel_shuffle(latents, self.config.factor)
+        pixels = functional.pixel_shuffle(latents, self.config.factor)
+        return pixels.expand(-1, 3, -1, -1) if self.config.grey else pixels
 
 
 Codec = Any
@@ -49,9 +55,10 @@ def make_codec(config: CodecConfig, seed: int = 0) -> Codec:
         ModelError: the sizes do not fit, or the folder holds no such model.
     """
     if config.kind == "fold":
-        if config.channels != 3 * config.factor**2:
-            raise ModelError(f"Folding {config.factor} x {config.factor} pixels gives {3 * config.factor**2} channels.")
-        return PixelFold(config.factor).eval()
+        channels = (1 if config.grey else 3) * config.factor**2
+        if config.channels != channels:
+            raise ModelError(f"Folding {config.factor} x {config.factor} pixels gives {channels} channels.")
+        return PixelFold(config.factor, config.grey).eval()
     if config.model:
         return opened(AutoencoderKL, config.model).eval()
     levels = config.factor.bit_length()

@@ -16,12 +16,13 @@ T = TypeVar("T")
 class CodecConfig:
     """How pictures become latents. kind: `vae` (an AutoencoderKL) or `fold` (pixels of factor x factor squares become
     channels: exact, no weights). factor: pixels per latent on each side. channels: of the latents. model: folder or
-    hub id of the autoencoder; empty: seeded."""
+    hub id of the autoencoder; empty: seeded. grey: fold grey pictures, a third of the channels."""
 
     kind: Literal["vae", "fold"] = "vae"
     factor: int = 8
     channels: int = 4
     model: str = ""
+    grey: bool = False
 
 
 @dataclass(frozen=True)

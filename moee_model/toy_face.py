@@ -1,4 +1,4 @@
-"""The toy world: a drawn face of 16 x 16 pixels whose identity, emotion and mouth can be read back exactly.
+"""The toy world: a drawn face of 16 x 16 grey pixels whose identity, emotion and mouth can be read back exactly.
 
 Identity is size and shade of the head, emotion the height and slant of the brows and the curve of the mouth, speech the
 opening of the mouth. The drawing is smooth in all six, so an image is decoded by analysis: the parameters whose drawing
@@ -36,11 +36,7 @@ PROTOTYPES: Final = torch.tensor(
 )
 """[6, 3] brow height, brow slant and mouth curve of each emotion, in the order of `EXPERTS`; zeros are neutral."""
 _EDGE: Final = 14.0  # how sharp edges are, per unit of half the picture's side
-_DARK: Final = torch.tensor([0.45, 0.28, 0.20], dtype=torch.float64)
-_LIGHT: Final = torch.tensor([0.98, 0.84, 0.72], dtype=torch.float64)
-_GROUND: Final = torch.tensor([0.10, 0.14, 0.22], dtype=torch.float64)
-_INK: Final = torch.tensor([0.05, 0.02, 0.05], dtype=torch.float64)
-_MOUTH: Final = torch.tensor([0.75, 0.08, 0.15], dtype=torch.float64)
+_DARK, _LIGHT, _GROUND, _INK = 0.55, 1.0, 0.25, 0.0  # greys
 
 
 def parameters(radius: float, shade: float, weights: Sequence[float], opening: torch.Tensor) -> torch.Tensor:
@@ -62,13 +58,13 @@ def render(values: torch.Tensor) -> torch.Tensor:
         values: [n, 6] parameters.
 
     Returns:
-        [n, 3, 16, 16] float64 in 0..1.
+        [n, 3, 16, 16] float64 in 0..1; the three colours are the same.
     """
     radius, shade, height, slant, curve, opening = (value[:, None, None] for value in values.double().unbind(1))
     line = (torch.arange(SIDE, dtype=torch.float64) + 0.5) / SIDE * 2 - 1
     y, x = line[:, None], line[None, :]
-    skin = _DARK + (_LIGHT - _DARK) * shade[..., None]
-    picture = _over(_GROUND, skin, _soft(radius - torch.sqrt((x / 0.92) ** 2 + y**2)))
+    skin = _DARK + (_LIGHT - _DARK) * shade
+    picture = _over(torch.full_like(skin, _GROUND), skin, _soft(radius - torch.sqrt((x / 0.92) ** 2 + y**2)))
     for side in (-1, 1):
         eye = torch.sqrt(((x - side * 0.36) / 1.0) ** 2 + ((y + 0.10) / 1.0) ** 2)
         picture = _over(picture, _INK, _soft(0.10 - eye))
@@ -77,15 +73,15 @@ def render(values: torch.Tensor) -> torch.Tensor:
         picture = _over(picture, _INK, _soft(0.07 - (y - brow).abs()) * _soft(0.24 - (side * x - 0.36).abs()))
     middle = 0.46 + 0.20 * curve * (0.5 - (x / 0.38) ** 2)
     mouth = _soft(0.06 + 0.17 * opening - (y - middle).abs()) * _soft(0.38 - x.abs())
-    return _over(picture, _MOUTH, mouth).permute(0, 3, 1, 2)
+    return _over(picture, _INK, mouth)[:, None].expand(-1, 3, -1, -1)
 
 
 def _soft(distance: torch.Tensor) -> torch.Tensor:
     return torch.sigmoid(_EDGE * distance)
 
 
-def _over(below: torch.Tensor, colour: torch.Tensor, cover: torch.Tensor) -> torch.Tensor:
-    return below + (colour - below) * cover[..., None]
+def _over(below: torch.Tensor, colour: torch.Tensor | float, cover: torch.Tensor) -> torch.Tensor:
+    return below + (colour - below) * cover
 
 
 def mouth_mask() -> torch.Tensor:

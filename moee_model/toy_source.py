@@ -7,10 +7,10 @@ from typing import Any, Final
 
 import numpy as np
 import torch
-from torch.nn import functional
 
 from manifests.emotions import COMPOUNDS
 from moee_model.batch import EXPERTS, NONE, Batch, Request, Six
+from moee_model.codec import make_codec, to_latents
 from moee_model.config import ModelConfig
 from moee_model.seeds import generator
 from moee_model.speech import hidden_states, windows
@@ -49,7 +49,7 @@ class ToySource:
     def __init__(
         self, config: ModelConfig, speech: Any, persons: int = 24, seed: int = 0, shuffled: bool = False
     ) -> None:
-        self._window, self._factor = config.audio.window, config.codec.factor
+        self._window, self._codec = config.audio.window, make_codec(config.codec)
         self._widths = (config.emotion.text, config.emotion.audio, config.emotion.aus)
         self._people = [1000 * seed + number for number in range(persons)]
         told = emotions()
@@ -61,7 +61,7 @@ class ToySource:
         self._labels = shown[order]
         self._portraits = {who: self._folded(portrait(who)[None])[0] for who in self._people}
         self._pictures, self._hidden = self._made(config, speech, seed)
-        self._counted = self._folded(~mouth_mask()[None, None]).amin(1)[0].float()
+        self._counted = self._folded((~mouth_mask())[None, None].float().expand(1, 3, -1, -1)).amin(1)[0]
 
     def _made(self, config: ModelConfig, speech: Any, seed: int) -> tuple[list[torch.Tensor], list[torch.Tensor]]:
         pictures, hidden = [], []
@@ -74,7 +74,7 @@ class ToySource:
         return pictures, hidden
 
     def _folded(self, pixels: torch.Tensor) -> torch.Tensor:
-        return functional.pixel_unshuffle(pixels, self._factor)
+        return to_latents(self._codec, pixels)
 
     @property
     def labels(self) -> np.ndarray:
