@@ -10,14 +10,29 @@ from diffusers import MotionAdapter, UNet2DConditionModel, UNetMotionModel
 from safetensors.torch import load_file, save_file
 from torch.testing import assert_close
 
-from moee_model.config import ModelConfig, model_config
+from moee_model.config import (
+    AudioConfig,
+    CodecConfig,
+    EmotionConfig,
+    ModelConfig,
+    MoEConfig,
+    UNetConfig,
+    model_config,
+)
 from moee_model.denoiser import Denoiser, build
 from moee_model.errors import ModelError
 from moee_model.groups import groups
 from moee_model.initial import load_parts
 from moee_model.part_files import PartFile
 
-TINY = model_config("tiny")
+TINY = ModelConfig(
+    size=64,
+    codec=CodecConfig(kind="fold", factor=4, channels=48),
+    unet=UNetConfig((32, 64), (True, True), layers=1, heads=4, context=32, groups=8, motion_heads=4),
+    moe=MoEConfig(heads=4),
+    emotion=EmotionConfig(channels=64, embeddings=16, embedding_channels=64, heads=4, text=64, audio=64),
+    audio=AudioConfig(layers=2, channels=64, heads=4, feed_forward=128, convolution=64, tokens=4, hidden=64),
+)
 FILE = "diffusion_pytorch_model.safetensors"
 
 

@@ -15,7 +15,7 @@ from moee_model.errors import ModelError
 from moee_model.initial import load_speech
 from moee_model.speech import make_speech
 
-TINY = model_config("tiny").audio
+TINY = AudioConfig(layers=2, channels=64, heads=4, feed_forward=128, convolution=64, tokens=4, hidden=64)
 BASE = {"vocab_size": 32, "mask_time_prob": 0.05, "apply_spec_augment": True}  # of wav2vec2-base-960h
 OLD = {
     "conv.parametrizations.weight.original0": "conv.weight_g",
