@@ -81,7 +81,7 @@ browser:
 proofs: setup browser  ## slow proofs with their tables: exactness, resumption, truth, real clips
 	@$(BIN)/python -m pytest -n $(CORES) --dist loadfile --no-loadscope-reorder -m proof
 
-perf: setup  ## measured ratios: share of the decode and perception ceiling, cost of the stages, Frechet distances, scoring again, networks
+perf: setup  ## measured ratios: share of the decode and perception ceiling, cost of the stages, Frechet distances, scoring again, networks, the model
 	@$(BIN)/python -m perf.decode
 	$(BIN)/python -m perf.stage_rates
 	$(BIN)/python -m perf.duplicates
@@ -89,6 +89,7 @@ perf: setup  ## measured ratios: share of the decode and perception ceiling, cos
 	$(BIN)/python -m perf.rescoring
 	$(BIN)/python -m perf.inception
 	$(BIN)/python -m perf.syncnet
+	$(BIN)/python -m perf.model
 
 accuracy: setup  ## what the judgements are worth on real clips (MOEE_TEST_DATA), with intervals
 	@$(BIN)/python -m perf.accuracy
