@@ -42,11 +42,18 @@ class EmotionToLatents(ModelMixin, ConfigMixin):
         self.label = nn.Sequential(nn.Linear(experts, channels), nn.SiLU(), nn.Linear(channels, channels))
         widths = {"label": channels, "text": text, "audio": audio, "aus": aus}
         self.to_query = nn.ModuleDict({name: nn.Linear(widths[name], share * channels) for name in MODALITIES})
-        self.absent = nn.Parameter(torch.randn(len(MODALITIES), share * channels) * channels**-0.5)
+        self.absent = nn.Parameter(torch.randn(len(MODALITIES), share * channels))
         self.learned = nn.Parameter(torch.randn(embeddings, embedding_channels))
         self.to_k = nn.Linear(embedding_channels, channels, bias=False)
         self.to_v = nn.Linear(embedding_channels, channels, bias=False)
         self.to_out = nn.Linear(channels, channels)
+        self.norm = nn.LayerNorm(channels)
+        # The tokens must differ from the start: experts that attend to equal tokens say the same everywhere in the
+        # picture, and nothing would ever drive the tokens apart.
+        for layer in self.to_query.values():
+            nn.init.normal_(layer.bias)
+        for layer in (self.to_k, self.to_v, self.to_out):
+            nn.init.normal_(layer.weight, std=layer.in_features**-0.5)
 
     def forward(
         self, weights: torch.Tensor, text: torch.Tensor, audio: torch.Tensor, aus: torch.Tensor, present: torch.Tensor
@@ -66,4 +73,4 @@ class EmotionToLatents(ModelMixin, ConfigMixin):
         q = asked.reshape(len(weights), self.config.tokens, -1)
         k, v = (layer(self.learned)[None].expand(len(q), -1, -1) for layer in (self.to_k, self.to_v))
         q, k, v = (tensor.unflatten(-1, (self.config.heads, -1)).transpose(1, 2) for tensor in (q, k, v))
-        return self.to_out(functional.scaled_dot_product_attention(q, k, v).transpose(1, 2).flatten(2))
+        return self.norm(self.to_out(functional.scaled_dot_product_attention(q, k, v).transpose(1, 2).flatten(2)))

@@ -21,6 +21,8 @@ class Expert(nn.Module):
         self.to_k = nn.Linear(latent_channels, channels, bias=False)
         self.to_v = nn.Linear(latent_channels, channels, bias=False)
         self.to_out = nn.Linear(channels, channels, bias=False)
+        for layer in (self.to_q, self.to_k, self.to_v):
+            nn.init.normal_(layer.weight, std=layer.in_features**-0.5)  # tokens tell the latents apart from the start
         nn.init.zeros_(self.to_out.weight)
 
 
