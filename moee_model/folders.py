@@ -59,10 +59,12 @@ def _check_names(report: dict[str, Any], shown: str, unused: str) -> None:
 
 
 def _quiet() -> None:
-    """transformers draws a bar for every model that it opens or saves."""
-    from transformers.utils import logging
+    """transformers draws a bar for every model that it opens or saves; diffusers warns of what is refused here anyway."""
+    from diffusers.utils import logging as diffusers
+    from transformers.utils import logging as transformers
 
-    logging.disable_progress_bar()
+    transformers.disable_progress_bar()
+    diffusers.set_verbosity_error()
 
 
 def _check_folder(folder: Path, shown: str) -> None:
