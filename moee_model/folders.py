@@ -59,7 +59,7 @@ def _check_names(report: dict[str, Any], shown: str, unused: str) -> None:
 
 
 def _quiet() -> None:
-    """transformers draws a bar for every model that it opens or saves; diffusers warns of what is refused here anyway."""
+    """transformers draws a bar for every model; diffusers warns of what is refused here anyway."""
     from diffusers.utils import logging as diffusers
     from transformers.utils import logging as transformers
 
