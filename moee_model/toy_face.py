@@ -172,18 +172,18 @@ def openings(frames: int, seed: int) -> torch.Tensor:
 
 
 def sound(opening: torch.Tensor, seed: int, fps: int = 25) -> torch.Tensor:
-    """[samples] float32 at 16 kHz: a buzz and breath as loud as the mouth is open."""
+    """[samples] float32 at 16 kHz: two tones of a voice's own pitch and a little breath, louder with an open mouth."""
     per_frame = 16000 // fps
     times = torch.arange(len(opening) * per_frame)
     place = (times + 0.5) / per_frame - 0.5
     left = place.floor().clamp(0, len(opening) - 1).long()
     right = (left + 1).clamp(max=len(opening) - 1)
-    loud = opening[left] + (opening[right] - opening[left]) * (place - left).clamp(0, 1)
+    opened = opening[left] + (opening[right] - opening[left]) * (place - left).clamp(0, 1)
     source = generator(seed, "sound")
-    pitch = 110 + 90 * float(torch.rand((), generator=source))
-    buzz = sum(torch.sin(2 * torch.pi * pitch * k * times / 16000) / k for k in range(1, 8))
+    turns = 2 * torch.pi * (110 + 90 * float(torch.rand((), generator=source))) * times / 16000
     breath = torch.randn(len(times), generator=source)
-    return ((0.01 + loud) * (0.3 * buzz + 0.1 * breath)).float()
+    loud = (0.03 + opened) ** 1.3  # the seeded speech network tells this better than a loudness in proportion
+    return (loud * (0.5 * torch.sin(turns) + 0.3 * torch.sin(2 * turns) + 0.03 * breath)).float()
 
 
 def person(seed: int) -> tuple[float, float]:

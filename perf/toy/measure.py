@@ -18,9 +18,9 @@ from moee_model.toy_face import EMOTION, OPENING, PROTOTYPES, RADIUS, SHADE, dec
 from moee_model.toy_source import LENGTH, portrait, six
 from perf.toy.batched import Wanted, videos
 
-STEPS = 10
+STEPS = 4
 """Of DDIM."""
-GUIDANCE = 2.0
+GUIDANCE = 1.0
 HELD_OUT = 900_000
 """Seeds from here on are persons and words that no model was trained on."""
 SHARES = (0.25, 0.5, 0.75)

@@ -17,6 +17,7 @@ from tests.moee_model.material import BATCH, FRAMES, MOTION, batch, config, rows
 
 TOY = config()
 NEVER = Dropout(0, 0, 0, 0, 0, 0, 0)
+EPSILON = replace(TOY.schedule, prediction="epsilon", zero_terminal_snr=False)
 
 
 @pytest.mark.parametrize("prediction", ["epsilon", "v_prediction"])
@@ -53,7 +54,7 @@ def test_with_zero_terminal_snr_the_last_step_counts_and_is_a_number() -> None:
 
 
 def test_motion_frames_stay_clean_and_carry_no_loss() -> None:
-    told, scheduler = batch(TOY), make_scheduler(TOY.schedule)
+    told, scheduler = batch(TOY), make_scheduler(EPSILON)
     drawn = draw(told, 1000, NEVER, 0.0)
     noisy, steps = noised(told, drawn, scheduler)
     assert torch.equal(noisy[:, :, :MOTION], told.latents[:, :, :MOTION])
@@ -64,13 +65,13 @@ def test_motion_frames_stay_clean_and_carry_no_loss() -> None:
 
 
 def test_without_motion_frames_a_sample_begins_as_a_video_does() -> None:
-    told, scheduler = batch(TOY), make_scheduler(TOY.schedule)
+    told, scheduler = batch(TOY), make_scheduler(EPSILON)
     noisy, _ = noised(told, draw(told, 1000, replace(NEVER, motion=1.0), 0.0), scheduler)
     assert torch.equal(noisy[:, :, :MOTION], told.reference[:, :, None].expand(-1, -1, MOTION, -1, -1))
 
 
 def test_a_masked_mouth_has_no_part_and_does_not_thin_the_rest() -> None:
-    told, scheduler = batch(TOY), make_scheduler(TOY.schedule)
+    told, scheduler = batch(TOY), make_scheduler(EPSILON)
     drawn = draw(told, 1000, NEVER, 0.0)
     counted = told.counted.clone()
     counted[0, :, :, 4:] = 0
@@ -103,7 +104,7 @@ def test_the_loss_on_pixels_is_zero_for_the_truth_and_weighs_early_steps_more(pr
 
 def test_vgg_features_take_part_in_the_loss_on_pixels_and_let_gradients_through() -> None:
     torch.manual_seed(0)
-    told, scheduler = batch(TOY), make_scheduler(TOY.schedule)
+    told, scheduler = batch(TOY), make_scheduler(EPSILON)
     drawn = draw(told, 1000, NEVER, 0.0)
     noisy, _ = noised(told, drawn, scheduler)
     said = (drawn.noise + 0.1).requires_grad_()
@@ -117,7 +118,11 @@ def test_vgg_features_take_part_in_the_loss_on_pixels_and_let_gradients_through(
 def test_the_loss_on_pixels_trains_through_the_codec() -> None:
     denoiser, told = woken(TOY), batch(TOY)
     losses = training_loss(
-        denoiser, told, make_scheduler(TOY.schedule), LossConfig(spatial=0.5, dropout=NEVER), PixelFold(TOY.codec.factor)
+        denoiser,
+        told,
+        make_scheduler(TOY.schedule),
+        LossConfig(spatial=0.5, dropout=NEVER),
+        PixelFold(TOY.codec.factor),
     )
     assert losses.spatial > 0
     torch.testing.assert_close(losses.total.detach(), losses.latent.mean() + 0.5 * losses.spatial)

@@ -72,6 +72,6 @@ def test_epsilon_with_zero_terminal_snr_is_refused() -> None:
 def test_the_noise_is_standard_and_its_offset_is_one_number_per_channel() -> None:
     given = batch(TOY)
     plain, shifted = (draw(given, 1000, Dropout(), offset).noise for offset in (0.0, 0.5))
-    assert abs(float(plain.std()) - 1) < 0.02
+    assert abs(float(plain.std()) - 1) < 0.03
     shift = (shifted - plain).flatten(2)
     assert shift.std(-1).max() < 1e-5 and shift.mean(-1).std() > 0.2
