@@ -53,7 +53,7 @@ class World:
 @pytest.fixture(scope="module")
 def saved_model(tmp_path_factory: pytest.TempPathFactory) -> Path:
     folder = tmp_path_factory.mktemp("model")
-    toy = replace(model_config("toy"), size=64, codec=replace(model_config("toy").codec, factor=4, channels=48))
+    toy = model_config("toy")
     MoEEPipeline.from_denoiser(woken(toy), toy).save_pretrained(folder / "model")
     (folder / TRAINING_LIST).write_text("identity\nsomebody-else\n")
     return folder / "model"
