@@ -20,7 +20,7 @@ from perf.toy.batched import Wanted, videos
 
 STEPS = 4
 """Of DDIM."""
-GUIDANCE = 1.0
+GUIDANCE = 1.5
 HELD_OUT = 900_000
 """Seeds from here on are persons and words that no model was trained on."""
 SHARES = (0.25, 0.5, 0.75)
@@ -76,7 +76,7 @@ class Control:
 
 
 def controlled(
-    made: MoEEPipeline, persons: int = 8, frames: int = 24, label: bool = True, silent: bool = False
+    made: MoEEPipeline, persons: int = 8, frames: int = 16, label: bool = True, silent: bool = False
 ) -> Control:
     """Videos of held-out persons and words, every emotion equally often.
 
@@ -164,7 +164,7 @@ class Mixture:
         return all(one < other for one, other in pairwise(line))
 
 
-def mixtures(made: MoEEPipeline, persons: int = 3) -> list[Mixture]:
+def mixtures(made: MoEEPipeline, persons: int = 2) -> list[Mixture]:
     """All 15 pairs of emotions, mixed by the gate."""
     pairs = list(combinations(range(6), 2))
     ends = {number: _mean(made, Emotion(one_hot(number), one_hot(number)), persons) for number in range(6)}

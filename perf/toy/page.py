@@ -53,10 +53,10 @@ def rows(found: Found) -> list[Row]:
     return [
         _share("the told emotion is seen", sixth, each(lambda s: s["full"]["control"]["emotion"]), 0.95),
         _mean("mouth follows the sound (correlation)", "0", each(lambda s: s["full"]["control"]["mouth"]), 0.9),
-        _share("the person is recognised among the held-out", f"1/{persons} = {1 / persons:.3f}",
-               each(lambda s: s["full"]["control"]["who"]), 0.95),
-        _mean("distance of the head's radius (range 0.20)", "0.067", each(lambda s: [s["full"]["control"]["radius"]])),
-        _mean("distance of its shade (range 0.90)", "0.300", each(lambda s: [s["full"]["control"]["shade"]])),
+        _share("the person is the nearest of the held-out", f"1/{persons} = {1 / persons:.3f}",
+               each(lambda s: s["full"]["control"]["who"])),
+        _apart("identity: radius of the head off by", 0.2 / 3, each(lambda s: [s["full"]["control"]["radius"]])),
+        _apart("identity: shade off by", 0.9 / 3, each(lambda s: [s["full"]["control"]["shade"]])),
         _chance("control: told neutral, emotion seen", sixth, each(lambda s: s["full"]["null"]["emotion"])),
         _chance("control: labels shuffled in training", sixth, each(lambda s: s["shuffled"]["control"]["emotion"])),
         _silent("control: no sound (correlation)", each(lambda s: s["full"]["silent"]["mouth"])),
@@ -93,6 +93,13 @@ def _mean(name: str, chance: str, seeds: list[list[float]], least: float | None 
     value = fmean([value for seed in seeds for value in seed])
     holds = None if least is None else value >= least
     return Row(name, chance, [fmean(seed) for seed in seeds], value, low, high, _least(least), holds)
+
+
+def _apart(name: str, chance: float, seeds: list[list[float]]) -> Row:
+    """A distance from the person's own; two persons drawn at random are a third of the range apart."""
+    row = _mean(name, "", seeds)
+    most = f"at most a third of chance, {chance / 3:.3f}"
+    return Row(name, f"{chance:.3f}", row.seeds, row.value, row.low, row.high, most, row.value <= chance / 3)
 
 
 def _chance(name: str, chance: str, seeds: list[list[float]]) -> Row:

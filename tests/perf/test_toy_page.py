@@ -67,7 +67,8 @@ def test_a_good_seed_holds_everything_and_every_row_has_a_chance_level() -> None
     [
         ("told emotion is seen", ("full", "control", "emotion"), [True] * 40 + [False] * 8),
         ("mouth follows", ("full", "control", "mouth"), [0.8] * VIDEOS),
-        ("person is recognised", ("full", "control", "who"), [False] * VIDEOS),
+        ("radius of the head", ("full", "control", "radius"), 0.03),
+        ("shade", ("full", "control", "shade"), 0.15),
         ("told neutral", ("full", "null", "emotion"), [True] * VIDEOS),
         ("shuffled", ("shuffled", "control", "emotion"), [True] * VIDEOS),
         ("no sound", ("full", "silent", "mouth"), [0.5] * VIDEOS),
