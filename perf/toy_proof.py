@@ -15,7 +15,7 @@ import subprocess
 import sys
 import tempfile
 import time
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from concurrent.futures import FIRST_COMPLETED, Future, ProcessPoolExecutor, wait
 from datetime import UTC, datetime
 from importlib.metadata import version
@@ -27,28 +27,24 @@ ROOT: Final = Path(__file__).resolve().parent.parent
 OUT: Final = ROOT / "docs" / "proofs"
 
 
-def prove(seeds: Sequence[int], ablations: bool, scale: float = 1.0) -> dict[str, Any]:
-    """Train and measure.
+def prove(
+    seeds: Sequence[int], ablations: bool, scale: float = 1.0, halfway: Callable[[dict[str, Any]], None] | None = None
+) -> dict[str, Any]:
+    """Train and measure; ablations come last.
 
     Args:
         seeds: of persons, words, weights and training. ablations: also the paper's. scale: of the numbers of steps.
+        halfway: takes what was found before the ablations.
 
     Returns:
         `seeds`: seed -> variant -> what was found; `run`: how.
     """
     from perf.toy.seed import ABLATIONS, PLAIN, measured, plain
 
-    variants = [*PLAIN, *(ABLATIONS if ablations else ())]
     started = time.perf_counter()
     found: dict[int, dict[str, Any]] = {seed: {} for seed in seeds}
-    with (
-        tempfile.TemporaryDirectory(prefix="moee-toy-") as folder,
-        ProcessPoolExecutor(2, get_context("spawn")) as pool,
-    ):
-        bases = {seed: Path(folder) / f"{seed}.pt" for seed in seeds}
-        waiting: dict[Future[Any], tuple[int, str]] = {
-            pool.submit(_base, seed, bases[seed], scale): (seed, "base") for seed in seeds
-        }
+
+    def finish(waiting: dict[Future[Any], tuple[int, str]]) -> None:
         while waiting:
             done, _ = wait(waiting, return_when=FIRST_COMPLETED)
             for future in done:
@@ -56,10 +52,23 @@ def prove(seeds: Sequence[int], ablations: bool, scale: float = 1.0) -> dict[str
                 found[seed][name] = future.result()
                 _say(f"{time.perf_counter() - started:6.0f} s  seed {seed}: {name} done")
                 if name == "base":
-                    waiting |= {
-                        pool.submit(measured, one, seed, bases[seed], scale): (seed, one) for one in variants
-                    }  # fmt: skip
-    return plain({"run": _run(seeds, ablations, scale, time.perf_counter() - started), "seeds": found})
+                    waiting |= {pool.submit(measured, one, seed, bases[seed], scale): (seed, one) for one in PLAIN}
+
+    def said(others: bool) -> dict[str, Any]:
+        return plain({"run": _run(seeds, others, scale, time.perf_counter() - started), "seeds": found})
+
+    with (
+        tempfile.TemporaryDirectory(prefix="moee-toy-") as folder,
+        ProcessPoolExecutor(2, get_context("spawn")) as pool,
+    ):
+        bases = {seed: Path(folder) / f"{seed}.pt" for seed in seeds}
+        finish({pool.submit(_base, seed, bases[seed], scale): (seed, "base") for seed in seeds})
+        if ablations:
+            if halfway is not None:
+                halfway(said(False))
+            finish({pool.submit(measured, one, seed, bases[seed], scale): (seed, one)
+                    for one in ABLATIONS for seed in seeds})  # fmt: skip
+    return said(ablations)
 
 
 def _base(seed: int, target: Path, scale: float) -> dict[str, Any]:
@@ -122,7 +131,7 @@ def main() -> None:
     if asked.given:
         found = json.loads(asked.given.read_text(encoding="utf-8"))
     else:
-        found = prove(range(asked.seeds), asked.ablations, asked.scale)
+        found = prove(range(asked.seeds), asked.ablations, asked.scale, lambda found: write(found, asked.out))
     write(found, asked.out)
     print("\n".join(lines(found)))
 
