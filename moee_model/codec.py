@@ -55,9 +55,9 @@ def make_codec(config: CodecConfig, seed: int = 0) -> Codec:
         ModelError: the sizes do not fit, or the folder holds no such model.
     """
     if config.kind == "fold":
-        channels = (1 if config.grey else 3) * config.factor**2
-        if config.channels != channels:
-            raise ModelError(f"Folding {config.factor} x {config.factor} pixels gives {channels} channels.")
+        folded = (1 if config.grey else 3) * config.factor**2
+        if config.channels != folded:
+            raise ModelError(f"Folding {config.factor} x {config.factor} pixels gives {folded} channels.")
         return PixelFold(config.factor, config.grey).eval()
     if config.model:
         return opened(AutoencoderKL, config.model).eval()

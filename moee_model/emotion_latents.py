@@ -50,8 +50,8 @@ class EmotionToLatents(ModelMixin, ConfigMixin):
         self.norm = nn.LayerNorm(channels)
         # The tokens must differ from the start: experts that attend to equal tokens say the same everywhere in the
         # picture, and nothing would ever drive the tokens apart.
-        for layer in self.to_query.values():
-            nn.init.normal_(layer.bias)
+        for name in MODALITIES:
+            nn.init.normal_(self.to_query[name].get_parameter("bias"))
         for layer in (self.to_k, self.to_v, self.to_out):
             nn.init.normal_(layer.weight, std=layer.in_features**-0.5)
 
