@@ -24,24 +24,30 @@ from pathlib import Path
 from typing import Any, Final
 
 ROOT: Final = Path(__file__).resolve().parent.parent
+PLAIN: Final = ("full", "shuffled", "output-gate")
+ABLATIONS: Final = ("no-experts", "no-global-gate", "no-masked-sampling")
 OUT: Final = ROOT / "docs" / "proofs"
 
 
 def prove(
-    seeds: Sequence[int], ablations: bool, scale: float = 1.0, halfway: Callable[[dict[str, Any]], None] | None = None
+    seeds: Sequence[int],
+    ablations: bool,
+    scale: float = 1.0,
+    halfway: Callable[[dict[str, Any]], None] | None = None,
+    variants: Sequence[str] = PLAIN,
 ) -> dict[str, Any]:
     """Train and measure; ablations come last.
 
     Args:
         seeds: of persons, words, weights and training. ablations: also the paper's. scale: of the numbers of steps.
-        halfway: takes what was found before the ablations.
+        halfway: takes what was found before the ablations. variants: what is trained beside them.
 
     Returns:
         `seeds`: seed -> variant -> what was found; `run`: how.
     """
-    from perf.toy.seed import ABLATIONS, PLAIN, measured, plain
+    from perf.toy.seed import measured, plain
 
-    started = time.perf_counter()
+    started, commit = time.perf_counter(), _commit()
     found: dict[int, dict[str, Any]] = {seed: {} for seed in seeds}
 
     def finish(waiting: dict[Future[Any], tuple[int, str]]) -> None:
@@ -52,10 +58,10 @@ def prove(
                 found[seed][name] = future.result()
                 _say(f"{time.perf_counter() - started:6.0f} s  seed {seed}: {name} done")
                 if name == "base":
-                    waiting |= {pool.submit(measured, one, seed, bases[seed], scale): (seed, one) for one in PLAIN}
+                    waiting |= {pool.submit(measured, one, seed, bases[seed], scale): (seed, one) for one in variants}
 
     def said(others: bool) -> dict[str, Any]:
-        return plain({"run": _run(seeds, others, scale, time.perf_counter() - started), "seeds": found})
+        return plain({"run": _run(seeds, others, scale, commit, time.perf_counter() - started), "seeds": found})
 
     with (
         tempfile.TemporaryDirectory(prefix="moee-toy-") as folder,
@@ -83,11 +89,11 @@ def _base(seed: int, target: Path, scale: float) -> dict[str, Any]:
     return {"notes": lines}
 
 
-def _run(seeds: Sequence[int], ablations: bool, scale: float, seconds: float) -> dict[str, Any]:
+def _run(seeds: Sequence[int], ablations: bool, scale: float, commit: str, seconds: float) -> dict[str, Any]:
     command = f"python -m perf.toy_proof --seeds {len(seeds)}{' --ablations' if ablations else ''}"
     return {
         "date": datetime.now(UTC).date().isoformat(),
-        "commit": _commit(),
+        "commit": commit,
         "command": command + (f" --scale {scale:g}" if scale != 1 else ""),
         "seconds": round(seconds),
         "processor": _processor(),

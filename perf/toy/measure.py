@@ -130,6 +130,14 @@ def forced(made: MoEEPipeline, persons: int = 2) -> np.ndarray:
     return found
 
 
+def seen_or_none(made: MoEEPipeline, asks: Sequence[Ask]) -> list[int]:
+    """The number of the emotion that each video shows, 6 where it shows none: a face without an expert is near neutral,
+    and which of the six is nearest to that says nothing."""
+    places = torch.cat([PROTOTYPES, torch.zeros(1, 3, dtype=torch.float64)])
+    values = torch.stack([video[:, EMOTION].median(0).values for video in shown(made, asks)])
+    return [int(number) for number in torch.cdist(values, places).argmin(1)]
+
+
 def ablated(made: MoEEPipeline, persons: int = 2) -> np.ndarray:
     """[6, 6] accuracy of emotion j when what expert k says is set to zero."""
     found = np.zeros((6, 6))
@@ -140,8 +148,8 @@ def ablated(made: MoEEPipeline, persons: int = 2) -> np.ndarray:
             if f".moe.experts.{expert}.to_out" in name:
                 kept[name] = value.clone()
                 value.zero_()
-        for number, value in enumerate(shown(made, asks)):
-            found[expert, number // persons] += (int(_seen(value)) == number // persons) / persons
+        for number, seen in enumerate(seen_or_none(made, asks)):
+            found[expert, number // persons] += (seen == number // persons) / persons
         for name, value in made.unet.named_parameters():
             if name in kept:
                 value.copy_(kept[name])

@@ -17,7 +17,6 @@ from moee_model.denoiser import Denoiser, build
 from moee_model.emotion import parse
 from moee_model.pipeline import MoEEPipeline
 from moee_model.speech import make_speech
-from moee_model.toy_face import emotion_of
 from moee_model.toy_source import ToySource
 from moee_model.train_config import train_config
 from perf.toy import figure, measure
@@ -27,9 +26,7 @@ Found = dict[str, Any]
 """Plain values by name, as JSON holds them; `pictures`: arrays for the figure."""
 Note = Callable[[str], None]
 
-PLAIN: Final = ("full", "shuffled", "output-gate")
 _PERSONS: Final = 2  # each of whom shows every pair of forced expert and told label
-ABLATIONS: Final = ("no-experts", "no-global-gate", "no-masked-sampling")
 
 
 def _quiet(line: str) -> None:
@@ -48,7 +45,7 @@ def measured(name: str, seed: int, base: Path, scale: float = 1.0, note: Note = 
     """Train one variant of a seed and measure it.
 
     Args:
-        name: of `PLAIN` or `ABLATIONS`. seed: of all that is drawn. base: file of the shared weights.
+        name: see `_VARIANTS`. seed: of all that is drawn. base: file of the shared weights.
         scale: of the numbers of steps.
         note: takes a line of progress.
     """
@@ -63,7 +60,6 @@ def _full(world: World, note: Note) -> Found:
     denoiser = variant(world, "experts", note=note)
     made = pipeline(world, denoiser)
     found = {
-        "experts": asdict(measure.controlled(made)),
         "forced": measure.forced(made, _PERSONS).tolist(),
         "forced_videos": 36 * _PERSONS,
         "ablated": measure.ablated(made, _PERSONS).tolist(),
@@ -76,8 +72,8 @@ def _full(world: World, note: Note) -> Found:
     return {
         **found,
         **_finished(world, denoiser),
-        "null": asdict(measure.controlled(made, label=False)),
-        "silent": asdict(measure.controlled(made, silent=True)),
+        "null": asdict(measure.controlled(made, 4, label=False)),
+        "silent": asdict(measure.controlled(made, 4, silent=True)),
         "pictures": figure.shown(made) | strips,
     }
 
@@ -89,8 +85,8 @@ def _whole(made: MoEEPipeline) -> list[float]:
         measure.Ask(number % _PERSONS, 50 + number % _PERSONS, parse(EXPERTS[emotion]))
         for number, emotion in enumerate(told)
     ]
-    values = torch.stack([video.median(0).values for video in measure.shown(made, asks)])
-    return (emotion_of(values) == torch.tensor(told)).double().view(6, _PERSONS).mean(1).tolist()
+    right = [seen == want for seen, want in zip(measure.seen_or_none(made, asks), told, strict=True)]
+    return np.array(right, float).reshape(6, _PERSONS).mean(1).tolist()
 
 
 def _finished(world: World, denoiser: Denoiser, config: ModelConfig | None = None) -> Found:

@@ -27,7 +27,6 @@ def seed() -> dict[str, Any]:
     faces = np.zeros((7, 16, 16, 3), np.uint8)
     full = {
         "control": control(),
-        "experts": control(),
         "null": control(1 / 6),
         "silent": control(mouth=0.01),
         "compounds": [True] * 16,

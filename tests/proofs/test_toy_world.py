@@ -19,7 +19,7 @@ Found = Mapping[str, Any]
 
 @pytest.fixture(scope="module")
 def found() -> Found:
-    return prove([0], ablations=False)
+    return prove([0], ablations=False, variants=("full", "shuffled"))
 
 
 @pytest.fixture(scope="module")
@@ -31,7 +31,7 @@ def test_everything_that_must_hold_holds(
     found: Found, measured: list[Row], table: Callable[[str], None], tmp_path: Path
 ) -> None:
     """Emotion and mouth on persons and words never seen, identity, controls at chance, forced and silenced experts,
-    mixtures in order, both places of the local gate."""
+    mixtures in order."""
     for line in lines(found):
         if line.startswith("|"):
             table(line)
