@@ -58,7 +58,8 @@ def weights_hash(network: nn.Module) -> str:
     """SHA-256 of a network's class, configuration, and the names, shapes, types and bytes of all its tensors."""
     config = getattr(network, "config", {})
     plain = dict(config.to_dict() if hasattr(config, "to_dict") else config)
-    told = {name: value for name, value in plain.items() if name not in _NOT_WEIGHTS}
+    # diffusers notes in `_use_default_values`, in no order, what was not given: names with _ say nothing of the weights
+    told = {name: value for name, value in plain.items() if name not in _NOT_WEIGHTS and not name.startswith("_")}
     digest = hashlib.sha256(f"{type(network).__name__}:{json.dumps(told, sort_keys=True, default=str)}".encode())
     for name, tensor in sorted(network.state_dict().items()):
         digest.update(f"{name}:{tensor.dtype}:{tuple(tensor.shape)}:".encode())

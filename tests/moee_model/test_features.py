@@ -17,7 +17,7 @@ import torch
 from manifests.publish import publish
 from media.audio import waveform
 from moee_model.codec import to_pixels
-from moee_model.config import ModelConfig, model_config
+from moee_model.config import CodecConfig, ModelConfig, model_config
 from moee_model.encoders import sound_embedding, text_embedding
 from moee_model.errors import ModelError
 from moee_model.feature_store import FeatureSet, open_features, persons
@@ -29,7 +29,7 @@ from moee_model.training_data import open_data
 from tests.media import material
 from tests.moee_model.numbered_clips import SIDE, UNITS, Clip, clips, face, given, make
 
-CONFIG = model_config("tiny")
+CONFIG = replace(model_config("tiny"), size=64, codec=CodecConfig("fold", 4, 48))
 ROOT = Path(__file__).resolve().parents[2]
 RECT = (0.0, 0.0, float(SIDE), float(SIDE))
 torch.set_num_threads(1)
@@ -301,9 +301,10 @@ def test_a_weight_that_differs_in_one_bit_is_another_network(networks: Networks)
 KILLED = """
 import sys, torch
 torch.set_num_threads(1)
+from dataclasses import replace
 from pathlib import Path
 import moee_model.features as made
-from moee_model.config import model_config
+from moee_model.config import CodecConfig, model_config
 from moee_model.networks import Networks
 write, left = made.write_part, int(sys.argv[3])
 def slow(path, tensors):
@@ -316,7 +317,7 @@ def slow(path, tensors):
         import time
         time.sleep(60)
 made.write_part = slow
-config = model_config("tiny")
+config = replace(model_config("tiny"), size=64, codec=CodecConfig("fold", 4, 48))
 made.prepare(sys.argv[1], config, Networks.make(config), Path(sys.argv[2]))
 """
 

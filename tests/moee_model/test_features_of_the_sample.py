@@ -1,5 +1,6 @@
 """Features of a talking portrait of the embedded sample, curated as a user would: the mouth is where the mouth is."""
 
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -7,7 +8,7 @@ import torch
 
 from moee_model.batch import Request
 from moee_model.codec import to_pixels
-from moee_model.config import model_config
+from moee_model.config import CodecConfig, model_config
 from moee_model.dataset import ClipSource
 from moee_model.features import prepare
 from moee_model.mouth_mask import OUTLINE
@@ -36,7 +37,7 @@ def test_in_the_frames_that_a_model_sees_the_lips_lie_inside_the_mask_and_the_ey
     (tmp_path / "squares.yaml").write_text(RECIPE)
     done = moee("curate", raw, "--out", tmp_path / "out", "--recipe", tmp_path / "squares.yaml", "--workers", "1")
     assert done.status == 0, done.err
-    config = model_config("tiny")
+    config = replace(model_config("tiny"), size=64, codec=CodecConfig("fold", 4, 48))  # lips need pixels
     networks = Networks.make(config)
     made = prepare(tmp_path / "out", config, networks, tmp_path / "features")
     (clip,) = made.clips

