@@ -15,7 +15,7 @@ from moee_model.config import ModelConfig
 from moee_model.encoders import make_text
 from moee_model.speech import make_speech
 
-_NOT_WEIGHTS: Final = ("_name_or_path", "transformers_version", "_diffusers_version", "_commit_hash", "dtype")
+_NOT_WEIGHTS: Final = ("transformers_version", "dtype")
 
 
 @dataclass(frozen=True)
