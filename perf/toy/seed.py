@@ -64,6 +64,7 @@ def _full(world: World, note: Note) -> Found:
         "forced_videos": 36 * _PERSONS,
         "ablated": measure.ablated(made, _PERSONS).tolist(),
         "whole": _whole(made),
+        "none": True,
         "mixtures": [asdict(one) | {"ordered": one.ordered} for one in measure.mixtures(made)],
     }
     strips = figure.mixtures(made)
