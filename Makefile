@@ -46,8 +46,8 @@ demo: setup  ## the whole story on the embedded sample
 	run moee train tiny --data demo/dataset --out demo/moee --resume
 	espeak-ng -w demo/unseen.wav 'Nobody in this room has ever heard these words before.'
 	portrait=$$(find demo/cache/testsets -path '*/sample-*/reference/*.png' -not -path '*sample-networks*' | sort | head -n 1)
-	for emotion in happy sad; do run moee generate --model demo/moee/model --image "$$portrait" --audio demo/unseen.wav --emotion $$emotion --out demo/moee/$$emotion.mp4; done
-	run moee bench run sample --system 'MoEE tiny' --model demo/moee/model --real demo/dataset --out demo/bench/moee-tiny --cache demo/cache --steps 5
+	for emotion in happy sad; do run moee generate --model demo/moee/model --image "$$portrait" --audio demo/unseen.wav --emotion $$emotion --steps 2 --guidance 1 --out demo/moee/$$emotion.mp4; done
+	run moee bench run sample --system 'MoEE tiny' --model demo/moee/model --real demo/dataset --out demo/bench/moee-tiny --cache demo/cache --steps 2 --guidance 1
 	run moee bench ladder sample-networks --real demo/dataset --out demo/networks --cache demo/cache --control blurred --extractor seeded
 	echo
 	printf '%-12s %s\n' \

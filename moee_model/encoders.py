@@ -12,6 +12,7 @@ from transformers import ByT5Tokenizer, T5Config, T5EncoderModel
 from moee_model.config import EmotionConfig
 from moee_model.errors import ModelError
 from moee_model.folders import opened
+from moee_model.hub import folder_of
 from moee_model.seeds import seeded
 from moee_model.speech import RATE, Heard, frames_of
 
@@ -45,10 +46,11 @@ def make_text(config: EmotionConfig, seed: int = 0) -> tuple[T5EncoderModel, Any
         return encoder.eval().requires_grad_(False), ByT5Tokenizer()
     from transformers import AutoTokenizer
 
-    encoder = opened(T5EncoderModel, config.text_model, unused="decoder.").eval().requires_grad_(False)
+    folder = folder_of(config.text_model)
+    encoder = opened(T5EncoderModel, folder, unused="decoder.").eval().requires_grad_(False)
     if encoder.config.d_model != config.text:
         raise ModelError(f"{config.text_model} gives {encoder.config.d_model} channels, emotion.text is {config.text}.")
-    return encoder, AutoTokenizer.from_pretrained(config.text_model)
+    return encoder, AutoTokenizer.from_pretrained(str(folder), local_files_only=True)
 
 
 @torch.inference_mode()

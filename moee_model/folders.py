@@ -2,15 +2,15 @@
 
 from __future__ import annotations
 
-import os
 from pathlib import Path
-from typing import Any
+from typing import Any, Final
 
 from manifests.text import printable
 from moee_model.errors import ModelError
+from moee_model.hub import folder_of
 
-HUB_SECONDS = "10"
-_PICKLES = (".bin", ".ckpt", ".pt", ".pth", ".pkl", ".pickle")
+PICKLES: Final = (".bin", ".ckpt", ".pt", ".pth", ".pkl", ".pickle")
+"""How files are called that could run code when they are opened."""
 
 
 def opened(kind: Any, place: str | Path, unused: str = "", **settings: Any) -> Any:
@@ -26,19 +26,14 @@ def opened(kind: Any, place: str | Path, unused: str = "", **settings: Any) -> A
         ModelError: there is no such folder or hub id, no network, no safetensors in it, or its weights have other
             names or shapes than its configuration says.
     """
-    os.environ.setdefault("HF_HUB_DOWNLOAD_TIMEOUT", HUB_SECONDS)
-    os.environ.setdefault("HF_HUB_ETAG_TIMEOUT", HUB_SECONDS)
-    shown = printable(str(place))
-    folder = Path(place)
-    if folder.exists():
-        _check_folder(folder, shown)
-    elif len(folder.parts) != 2 or str(place).startswith((".", "/", "~")):
-        raise ModelError(f"There is no model folder {shown}.")
+    shown, folder = printable(str(place)), folder_of(place)
+    _check_folder(folder, shown)
     _quiet()
     try:
-        found, report = kind.from_pretrained(str(place), use_safetensors=True, output_loading_info=True, **settings)
+        found, report = kind.from_pretrained(str(folder), use_safetensors=True, output_loading_info=True, **settings)
     except Exception as error:
-        raise ModelError(_sentence(error, shown, folder.exists())) from error
+        said = " ".join(str(error).split())[:240].rstrip(".")
+        raise ModelError(f"The model in {shown} cannot be opened: {said}.") from error
     _check_names(report, shown, unused)
     return found
 
@@ -68,24 +63,12 @@ def _quiet() -> None:
 
 
 def _check_folder(folder: Path, shown: str) -> None:
-    if not folder.is_dir():
-        raise ModelError(f"{shown} is a file: a model is a folder with configuration and safetensors.")
     if any(folder.rglob("*.safetensors")):
         return
-    pickles = sorted(path.name for path in folder.rglob("*") if path.suffix in _PICKLES)
+    pickles = sorted(path.name for path in folder.rglob("*") if path.suffix in PICKLES)
     if pickles:
         raise ModelError(
             f"{shown} holds {printable(pickles[0])}, a pickle that could run code, and no safetensors: convert it with "
             "its maker's tools (save_pretrained(..., safe_serialization=True)) first."
         )
     raise ModelError(f"{shown} holds no weights (no safetensors file).")
-
-
-def _sentence(error: Exception, shown: str, local: bool) -> str:
-    if not local:
-        return (
-            f"{shown} is no folder here and cannot be fetched from the hub ({type(error).__name__}): check name and "
-            "network, or give a local folder."
-        )
-    said = " ".join(str(error).split())[:240]
-    return f"The model in {shown} cannot be opened: {said.rstrip('.')}."

@@ -11,11 +11,11 @@ import torch
 
 from manifests.text import printable
 from moee_model.errors import ModelError
+from moee_model.folders import PICKLES
+from moee_model.hub import SECONDS, is_id
 
 FILES: Final = ("diffusion_pytorch_model.safetensors", "model.safetensors")
 _CONFIG: Final = "config.json"
-_PICKLES: Final = (".bin", ".ckpt", ".pt", ".pth", ".pkl", ".pickle")
-_HUB_SECONDS: Final = 10.0
 
 
 class PartFile:
@@ -63,11 +63,11 @@ def part_file(place: str | Path, inside: str = "") -> PartFile:
 def _paths(path: Path, shown: str, inside: str) -> Sequence[Path]:
     if path.is_file():
         if path.suffix != ".safetensors":
-            raise ModelError(_refused(shown) if path.suffix in _PICKLES else f"{shown} is no safetensors file.")
+            raise ModelError(_refused(shown) if path.suffix in PICKLES else f"{shown} is no safetensors file.")
         return [path]
     if path.is_dir():
         return _in_folder(path / inside if (path / inside).is_dir() else path, shown)
-    if len(path.parts) != 2 or shown.startswith((".", "/", "~")):
+    if not is_id(path):
         raise ModelError(f"There is no model folder or file {shown}.")
     return _of_hub(shown, inside)
 
@@ -84,7 +84,7 @@ def _in_folder(folder: Path, shown: str) -> Sequence[Path]:
         return found
     if found:
         raise ModelError(f"{shown} holds {len(found)} safetensors files and none is {FILES[0]}: name the file itself.")
-    if any(path.suffix in _PICKLES for path in folder.iterdir()):
+    if any(path.suffix in PICKLES for path in folder.iterdir()):
         raise ModelError(_refused(shown))
     raise ModelError(f"{shown} holds no weights (no safetensors file).")
 
@@ -121,11 +121,11 @@ def _of_hub(name: str, inside: str) -> Sequence[Path]:
     try:
         # The library tries five times and waits up to a minute for each: it is asked only when the hub answers.
         for one in wanted:
-            answer = get_session().head(hf_hub_url(name, one), headers=build_hf_headers(), timeout=_HUB_SECONDS)
+            answer = get_session().head(hf_hub_url(name, one), headers=build_hf_headers(), timeout=SECONDS)
             if answer.status_code < 400:
                 folder = one.rpartition("/")[0]
-                hf_hub_download(name, f"{folder}/{_CONFIG}".lstrip("/"), etag_timeout=_HUB_SECONDS)
-                return [Path(hf_hub_download(name, one, etag_timeout=_HUB_SECONDS))]
+                hf_hub_download(name, f"{folder}/{_CONFIG}".lstrip("/"), etag_timeout=SECONDS)
+                return [Path(hf_hub_download(name, one, etag_timeout=SECONDS))]
     except Exception as error:  # those of the library and of what it is built on
         raise ModelError(
             f"{name} is no folder here and the hub does not give it ({type(error).__name__}): check name and network, "

@@ -15,7 +15,8 @@ from moee_model.codec import PixelFold
 from moee_model.config import ModelConfig, from_dict
 from moee_model.emotion_latents import EmotionToLatents
 from moee_model.errors import ModelError
-from moee_model.folders import HUB_SECONDS, opened
+from moee_model.folders import opened
+from moee_model.hub import folder_of
 from moee_model.reference import ReferenceNet
 from moee_model.unet import MoEEUNet
 
@@ -35,11 +36,7 @@ def read_config(place: str | Path) -> tuple[Path, ModelConfig]:
     Raises:
         ModelError: there is no such folder or hub id, or it is no MoEE model.
     """
-    shown, folder = printable(str(place)), Path(place)
-    if not folder.exists() and len(folder.parts) == 2 and not str(place).startswith((".", "/", "~")):
-        folder = _fetched(str(place))
-    if not folder.is_dir():
-        raise ModelError(f"There is no model folder {shown}.")
+    shown, folder = printable(str(place)), folder_of(place)
     path = folder / CONFIG
     if not path.is_file():
         raise ModelError(f"{shown} is no MoEE model: it has no {CONFIG} (`moee train` writes one into OUT/model).")
@@ -48,22 +45,6 @@ def read_config(place: str | Path) -> tuple[Path, ModelConfig]:
     except (OSError, ValueError) as error:
         raise ModelError(f"{CONFIG} in {shown} is damaged: {' '.join(str(error).split())[:200]}.") from error
     return folder, from_dict(ModelConfig, found, CONFIG)
-
-
-def _fetched(name: str) -> Path:
-    from huggingface_hub import snapshot_download
-
-    try:
-        return Path(
-            snapshot_download(
-                name, allow_patterns=["*.json", "*.safetensors", "*.model", "*.txt"], etag_timeout=int(HUB_SECONDS)
-            )
-        )
-    except Exception as error:
-        raise ModelError(
-            f"{printable(name)} is no folder here and cannot be fetched from the hub ({type(error).__name__}): check "
-            "name and network, or give a local folder."
-        ) from error
 
 
 def components(folder: Path, config: ModelConfig, torch_dtype: Any = None) -> dict[str, Any]:

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import hashlib
 import json
-import os
 from collections.abc import Iterator, Sequence
 from contextlib import AbstractContextManager, nullcontext
 from dataclasses import dataclass
@@ -13,9 +12,11 @@ from typing import TYPE_CHECKING, Any, Final, Protocol
 
 import numpy as np
 
+from manifests.names import names_of, person_of
 from manifests.text import printable
 from moee_model.batch import EXPERTS, NONE, Six
 from moee_model.errors import ModelError
+from moee_model.hub import folder_of
 
 if TYPE_CHECKING:
     import pyarrow as pa
@@ -30,7 +31,8 @@ COLUMNS: Final = (
 )  # fmt: skip
 """Columns of `clips` that are read."""
 _BOX: Final = ("crop_x0", "crop_y0", "crop_x1", "crop_y1")
-_HUB_SECONDS: Final = "10"
+_PUBLISHED: Final = ("*.parquet", "videos/**", "README.md", "*.json")
+"""Files of a published dataset on the hub; a star reaches into folders."""
 
 
 @dataclass(frozen=True)
@@ -105,9 +107,7 @@ def open_data(data: str | Path) -> TrainingData:
     """
     from moee_model.published_data import PublishedData
 
-    folder = Path(data)
-    if not folder.exists():
-        folder = _fetched(str(data))
+    folder = folder_of(data, _PUBLISHED, dataset=True)
     if (folder / "manifest.json").exists() or (folder / "heads").is_dir():
         found: TrainingData = ManifestData(folder)
     elif any((folder / name).exists() for name in ("metadata.parquet", "data")):
@@ -119,33 +119,6 @@ def open_data(data: str | Path) -> TrainingData:
     if not any(clip.split == "train" for clip in found.clips):
         raise ModelError(f"No clip of {printable(str(data))} is in the split train: see moee manifest split.")
     return found
-
-
-def _fetched(name: str) -> Path:
-    """A published dataset of the hub, as a local folder."""
-    parts = PurePosixPath(name).parts
-    if len(parts) != 2 or name.startswith((".", "/", "~")):
-        raise ModelError(f"There is no folder {printable(name)}: give one that moee curate or moee publish wrote.")
-    os.environ.setdefault("HF_HUB_DOWNLOAD_TIMEOUT", _HUB_SECONDS)
-    os.environ.setdefault("HF_HUB_ETAG_TIMEOUT", _HUB_SECONDS)
-    from huggingface_hub import snapshot_download
-
-    wanted = [
-        "data/*.parquet",
-        "frames/*.parquet",
-        "*.parquet",
-        "sources/*.parquet",
-        "videos/**",
-        "README.md",
-        "*.json",
-    ]
-    try:
-        return Path(snapshot_download(name, repo_type="dataset", allow_patterns=[*wanted, ".published.json"]))
-    except Exception as error:
-        raise ModelError(
-            f"{printable(name)} is no folder here and cannot be fetched from the hub ({type(error).__name__}): check "
-            "name and network, or give a local folder."
-        ) from error
 
 
 class ManifestData:
@@ -208,17 +181,12 @@ class ManifestData:
 
 def training_clip(row: dict[str, Any], source: dict[str, Any], cropped: bool, faces: str) -> TrainingClip:
     """A clip from its row of `clips` and the row of its source."""
-    given = f"{row['dataset']}/{row['given_identity']}" if row["given_identity"] else None
-    named = (
-        row["identity"], given, row["given_identity"], row["id"], row["file_sha256"], row["source"],
-        source.get("sha256"), source.get("origin"), source.get("name"),
-    )  # fmt: skip
     return TrainingClip(
         id=row["id"],
         sha256=row["file_sha256"] or "none",
         split=row["split"],
-        person=given or row["identity"] or row["source"],
-        names=tuple(dict.fromkeys(name for name in named if name)),
+        person=person_of(row),
+        names=names_of(row, source),
         label=label_of(row),
         caption=row["given_text"] or row["caption"],
         box=None if any(row[name] is None for name in _BOX) else tuple(row[name] for name in _BOX),

@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
 from dataclasses import dataclass
 from fractions import Fraction
 from typing import TYPE_CHECKING, Any, Final
+
+from manifests.names import names_of, person_of
 
 if TYPE_CHECKING:
     from benchmark.protocol import Choice
@@ -57,14 +58,9 @@ def candidates(manifest: Manifest, choose: Choice) -> list[Candidate]:
 def _candidate(row: dict[str, Any], source: dict[str, Any], choose: Choice) -> Candidate:
     emotion, compound, intensity, label_from = _label(row, choose.labels)
     box = None if any(row[name] is None for name in _BOX) else tuple(row[name] for name in _BOX)
-    given = f"{row['dataset']}/{row['given_identity']}" if row["given_identity"] else None
-    named: Iterable[str | None] = (
-        row["identity"], given, row["given_identity"], row["id"], row["file_sha256"], row["source"], source["sha256"],
-        source["origin"], source["name"],
-    )  # fmt: skip
     return Candidate(
         id=row["id"],
-        person=given or row["identity"] or row["source"],
+        person=person_of(row),
         seconds=Fraction((row["end_pts"] - row["start_pts"]) * row["time_base_num"], row["time_base_den"]),
         emotion=emotion,
         compound=compound,
@@ -76,7 +72,7 @@ def _candidate(row: dict[str, Any], source: dict[str, Any], choose: Choice) -> C
         picture=(row["source_width"], row["source_height"]),
         file=row["file"],
         sha256=row["file_sha256"],
-        names=tuple(dict.fromkeys(name for name in named if name)),
+        names=names_of(row, source),
     )
 
 

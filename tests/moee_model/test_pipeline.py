@@ -197,7 +197,7 @@ def test_weights_of_another_configuration_and_another_schedule_are_refused(saved
 
 
 @pytest.mark.parametrize(("place", "said"), [
-    ("nowhere", "There is no model folder"), (".", "is no MoEE model"), ("./a/b", "There is no model folder"),
+    ("nowhere", "There is no folder"), (".", "is no MoEE model"), ("./a/b", "There is no folder"),
 ])  # fmt: skip
 def test_a_folder_that_is_no_model_is_refused(place: str, said: str, tmp_path: Path, monkeypatch: Any) -> None:
     monkeypatch.chdir(tmp_path)
