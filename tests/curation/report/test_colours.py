@@ -2,11 +2,13 @@
 
 import re
 from itertools import combinations
+from pathlib import Path
 
 import numpy as np
 import pytest
 
 from curation.report.document import TEMPLATES
+from manifests import pages
 from manifests.emotions import EMOTIONS
 
 # Machado, Oliveira and Fernandes 2009, full severity, on linear RGB.
@@ -30,21 +32,24 @@ def lab(colour: np.ndarray) -> np.ndarray:
     return np.array([116 * y - 16, 500 * (x - y), 200 * (y - z)])
 
 
-def palettes(name: str, key: str) -> list[dict[str, str]]:
+def palettes(style: Path, key: str) -> list[dict[str, str]]:
     """Light, dark as the system says, dark as chosen (and print) of a style."""
-    text = (TEMPLATES / name).read_text(encoding="utf-8")
+    text = style.read_text(encoding="utf-8")
     blocks = re.findall(r":root[^{}]*\{([^{}]*--" + key + r"[^{}]*)\}", text)
     return [dict(re.findall(r"--([a-z]+): (#[0-9a-f]{6})", block)) for block in blocks]
 
 
 def test_both_ways_to_a_dark_page_and_paper_have_the_same_colours() -> None:
-    light, system, chosen, paper = palettes("expressions.css", "angry")
+    light, system, chosen, paper = palettes(TEMPLATES / "expressions.css", "angry")
     assert system == chosen and {name: light[name] for name in EMOTIONS} == {name: paper[name] for name in EMOTIONS}
 
 
 @pytest.mark.parametrize("theme", [0, 1])
 def test_curves_stand_out_from_their_ground(theme: int) -> None:
-    grounds, colours = palettes("report.css", "paper")[theme], palettes("expressions.css", "angry")[theme]
+    grounds, colours = (
+        palettes(pages.HERE / "page.css", "paper")[theme],
+        palettes(TEMPLATES / "expressions.css", "angry")[theme],
+    )
     for name in EMOTIONS:
         for ground in ("paper", "soft"):
             high, low = sorted((float(XYZ[1] @ linear(c)) for c in (colours[name], grounds[ground])), reverse=True)
@@ -54,7 +59,7 @@ def test_curves_stand_out_from_their_ground(theme: int) -> None:
 @pytest.mark.parametrize("theme", [0, 1])
 @pytest.mark.parametrize("eyes", EYES)
 def test_no_two_emotions_look_alike(theme: int, eyes: str) -> None:
-    colours = palettes("expressions.css", "angry")[theme]
+    colours = palettes(TEMPLATES / "expressions.css", "angry")[theme]
     seen = {name: lab(np.clip(np.array(EYES[eyes]) @ linear(colours[name]), 0, 1)) for name in EMOTIONS}
     for one, two in combinations(EMOTIONS, 2):
         assert np.linalg.norm(seen[one] - seen[two]) > 20, (one, two)
