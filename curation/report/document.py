@@ -1,6 +1,6 @@
 """A page of the report: its templates, styles, scripts and how they write numbers."""
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any, Final
 
@@ -8,7 +8,7 @@ from curation.report import words
 from manifests import pages
 
 TEMPLATES: Final = Path(__file__).parent / "templates"
-_FILTERS: Final = {
+_FILTERS: Final[dict[str, Callable[..., Any]]] = {
     "count": words.count,
     "number": words.number,
     "several": words.several,
