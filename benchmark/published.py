@@ -1,4 +1,4 @@
-"""Numbers that papers print (`published.yaml`), typed: who reported what, where, and what their protocol leaves open."""
+"""Numbers that papers print (`published.yaml`), typed: who reported what, where, what their protocol leaves open."""
 
 from __future__ import annotations
 
