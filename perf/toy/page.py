@@ -249,7 +249,8 @@ _ABOUT: Final = (
     "mouth.",
     "",
     "Intervals are 95 % over the videos of all seeds together (Wilson for shares, bootstrap for means). They do not "
-    "say how much seeds differ; the columns show that.",
+    "say how much seeds differ; the columns show that. The bounds were stated before the first run, but for "
+    "identity's: a third of chance was set after an early run.",
 )
 
 
