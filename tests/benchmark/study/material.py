@@ -54,7 +54,7 @@ def folders(root: Path, systems: list[str], clips: list[str], **shape: object) -
     return [f"{system}={root / system}" for system in systems]
 
 
-def testset(root: Path, clips: int = 4) -> list[str]:
+def labelled(root: Path, clips: int = 4) -> list[str]:
     """A test set of small videos with labels and references; returns the ids of its clips."""
     made = []
     for place in range(clips):
@@ -115,37 +115,36 @@ class Crowd:
     """
 
     def __init__(self, study: Study, seed: int, random: tuple[int, ...] = (), careless: tuple[int, ...] = ()) -> None:
-        self.study, self.random, self.careless = study, random, careless
-        self.rng = np.random.default_rng(seed)
-        self.means = np.linspace(2.0, 4.2, len(study.systems))[:, None] + self.rng.normal(
+        self.study, self.seed, self.random, self.careless = study, seed, random, careless
+        rng = np.random.default_rng(seed)
+        self.means = np.linspace(2.2, 3.8, len(study.systems))[:, None] + rng.normal(
             0, 0.15, (len(study.systems), len(study.questions))
         )
-        self.bias = self.rng.normal(0, 0.35, study.raters)
-        self.effects = self.rng.normal(0, 0.25, len(study.clips))
-        self.effects -= self.effects.mean()
+        self.bias = rng.normal(0, 0.3, study.raters)
+        self.effects = rng.normal(0, 0.25, len(study.clips))
 
-    def felt(self, rater: int, place: int, question: int) -> float:
+    def felt(self, rater: int, place: int, question: int, rng: np.random.Generator) -> float:
         """How good a video seems to a rater, not rounded."""
         medium = self.study.media[place]
         clip = [found.id for found in self.study.clips].index(medium.clip)
         mean = self.means[self.study.systems.index(medium.system), question]
-        return float(mean + self.bias[rater - 1] + self.effects[clip] + self.rng.normal(0, 0.6))
+        return float(mean + self.bias[rater - 1] + self.effects[clip] + rng.normal(0, 0.6))
 
     def answer(self, rater: int, position: int) -> dict[str, int]:
-        """What a rater answers at a step."""
-        step = self.study.sequences[rater - 1][position]
+        """What a rater answers at a step; the same whenever it is asked."""
+        step, rng = self.study.sequences[rater - 1][position], np.random.default_rng([self.seed, rater, position])
         if step.expected is not None and rater not in self.careless:
             return dict.fromkeys(self.study.questions, step.expected)
-        return {key: self._one(rater, step.media, place) for place, key in enumerate(self.study.questions)}
+        return {key: self._one(rater, step.media, place, rng) for place, key in enumerate(self.study.questions)}
 
-    def _one(self, rater: int, media: tuple[int, ...], question: int) -> int:
+    def _one(self, rater: int, media: tuple[int, ...], question: int, rng: np.random.Generator) -> int:
         if len(media) == 2:
             if rater in self.random:
-                return int(self.rng.integers(1, 3))
-            return 1 if self.felt(rater, media[0], question) > self.felt(rater, media[1], question) else 2
+                return int(rng.integers(1, 3))
+            return 1 if self.felt(rater, media[0], question, rng) > self.felt(rater, media[1], question, rng) else 2
         if rater in self.random:
-            return int(self.rng.integers(1, 6))
-        return int(np.clip(round(self.felt(rater, media[0], question)), 1, 5))
+            return int(rng.integers(1, 6))
+        return int(np.clip(round(self.felt(rater, media[0], question, rng)), 1, 5))
 
     def answers(self, finished: int | None = None) -> list[Answer]:
         """All that everybody answers; `finished`: the last rater stops after so many steps."""
