@@ -9,12 +9,12 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from benchmark import compare as compare_module
 from benchmark.bundle import Bundle, load
 from benchmark.compare import Comparison, ComparisonLine, compare
 from benchmark.errors import BenchmarkError
 from benchmark.features import Features
 from benchmark.metrics import metric
+from benchmark.paired import by_rows
 from perf.rescoring import synthetic
 from tests.benchmark.bundle.material import make
 
@@ -63,6 +63,23 @@ def test_the_system_that_misses_less_is_better_whichever_stands_first(score: Sco
         assert one.difference == pytest.approx(-other.difference)
         assert one.interval == pytest.approx((-other.interval[1], -other.interval[0]), rel=0.05)
         assert one.interval[0] <= one.difference <= one.interval[1]
+
+
+def test_the_p_value_is_small_where_one_is_better_and_one_where_both_are_the_same(score: Score) -> None:
+    for line in compare(score(0.05), score(0.3)).lines:
+        assert line.p is not None and (line.p < 0.05) == (line.verdict == "a better"), line
+    assert all(line.p == 1 for line in compare(score(0.1), score(0.1)).lines)
+    broken = by_key(compare(score(0.1), score(0.1, failed=(3, 4, 5))))["fd-pixels"]
+    assert broken.p == 0
+
+
+def test_the_p_value_of_a_mean_is_that_of_a_paired_t_test(score: Score) -> None:
+    from scipy.stats import ttest_rel
+
+    a, b = score(0.1), score(0.11)
+    for key in ("psnr", "akd", "identity"):
+        values = [list(bundle.per_clip(key).values()) for bundle in (a, b)]
+        assert by_key(compare(a, b))[key].p == pytest.approx(ttest_rel(*values).pvalue, rel=1e-9)
 
 
 def test_the_difference_is_that_of_the_two_values(score: Score) -> None:
@@ -157,7 +174,7 @@ def test_a_set_without_some_clips_is_what_its_metric_makes_of_the_others(key: st
     spec, groups = metric(key).sets, np.arange(24) % 6
     kept = np.array([[1, 1, 1, 1, 1, 1], [0, 1, 1, 1, 1, 1], [1, 0, 1, 1, 0, 1]], bool)
     assert spec is not None
-    found = compare_module._by_rows(spec, features, groups)(kept)
+    found = by_rows(spec, features, groups)(kept)
     for row, value in zip(kept, found, strict=True):
         left = features.subset([clip.id for clip, group in zip(clips, groups, strict=True) if row[group]])
         result = metric(key).compute(left)
