@@ -82,7 +82,7 @@ def _fitted(cells: Cells, place: int, systems: int) -> tuple[np.ndarray, np.ndar
         odds, imagined = 1 / (1 + np.exp(-rows @ values)), 1 / (1 + np.exp(-prior @ values))
         slope = rows.T @ (won - odds) + 2 * _PRIOR * prior.T @ (0.5 - imagined)
         bend = (rows.T * (odds * (1 - odds))) @ rows + 2 * _PRIOR * (prior.T * (imagined * (1 - imagined))) @ prior
-        inverse = np.linalg.pinv(bend, hermitian=True)
+        inverse = np.linalg.pinv(bend, rcond=1e-10, hermitian=True)  # only differences of strengths are known
         step = inverse @ slope
         values = values + step
         if np.abs(step).max() < 1e-12:

@@ -1,9 +1,9 @@
 """Which raters are excluded, by rules that study.json fixed before the first answer.
 
 1. A rater who fails more instructed steps than `Rules.instructed_failures` did not read.
-2. A rater whose answers do not go along with the mean of the others' beyond chance did not watch. ITU-R BT.500-15 and
-   ITU-T P.913 (11.4) screen after the test in the same way, by deviation from and correlation with the other raters;
-   theirs are fixed limits (P.913: 0.75), ours is a test, as a limit excludes honest raters where systems are close.
+2. A rater whose answers do not go along with the mean of the others' beyond chance did not watch. ITU-R BT.500 and
+   ITU-T P.913 screen raters after the test too, by their deviation from and their correlation with all raters; theirs
+   are fixed limits, ours is a test of no agreement at all, as a limit excludes honest raters where systems are close.
    The correlation is over all rated items and questions, each answer less the mean of its question; chance is the
    rater's items in another order (for a choice: each item's A and B exchanged at random, as the study drew them).
    "The others" are all raters that pass rule 1.

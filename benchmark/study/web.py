@@ -80,7 +80,7 @@ class Server:
             rater = self._store.rater(secret) if _SECRET.fullmatch(secret) else None
             if rater is None:
                 raise NotFound
-            response = self._acts[endpoint](request, rater, f"/r/{secret}", **values)
+            response = self._acts[endpoint](request, rater, **values)
         except RefusedError as error:
             response = _sentence(error.status, str(error))
         except HTTPException as error:
@@ -92,11 +92,11 @@ class Server:
             response.headers.setdefault(name, value)
         return response(environ, start_response)
 
-    def _page(self, request: Request, rater: int, base: str) -> Response:
+    def _page(self, request: Request, rater: int) -> Response:
         return Response(self._document, mimetype="text/html", headers={"Content-Security-Policy": self._policy})
 
-    def _step(self, request: Request, rater: int, base: str) -> Response:
-        """Where the rater is, and all that is to be shown there."""
+    def _step(self, request: Request, rater: int) -> Response:
+        """Where the rater is, and all that is to be shown there; addresses are relative to the rater's link."""
         sequence, place = self._study.sequences[rater - 1], self._store.place(rater)
         position = place.answered
         state: dict[str, Any] = {"answered": position, "total": len(sequence), "done": position >= len(sequence)}
@@ -107,13 +107,13 @@ class Server:
             state |= {
                 "position": position,
                 "token": self._store.token(rater, position),
-                "videos": [f"{base}/video/{position}/{side}" for side in range(len(step.media))],
-                "picture": f"{base}/picture/{position}" if self._study.clip(step).picture else None,
+                "videos": [f"video/{position}/{side}" for side in range(len(step.media))],
+                "picture": f"picture/{position}" if self._study.clip(step).picture else None,
                 "questions": questions(self._study, step),
             }
         return Response(json.dumps(state), mimetype="application/json")
 
-    def _answer(self, request: Request, rater: int, base: str) -> Response:
+    def _answer(self, request: Request, rater: int) -> Response:
         """Store one answer, once, before it is acknowledged; then say what comes next."""
         given, place = parsed(request, self._study), self._store.place(rater)
         sequence = self._study.sequences[rater - 1]
@@ -126,7 +126,7 @@ class Server:
         answer = Answer(rater, given.position, given.values, given.seconds, given.plays)
         if self._store.keep(answer) == "other":
             raise RefusedError(409, "This step was answered before, and differently: the first answer stays.")
-        return self._step(request, rater, base)
+        return self._step(request, rater)
 
     def _in_time(self, step: Step, seen: float | None) -> None:
         """Check that the videos of a step can have been played since it was shown."""
@@ -136,13 +136,13 @@ class Server:
         if 0 <= time.time() - seen < _SOONEST * length:
             raise RefusedError(403, "The video has to be played to its end before it is answered.")
 
-    def _video(self, request: Request, rater: int, base: str, position: int, side: int) -> Response:
+    def _video(self, request: Request, rater: int, position: int, side: int) -> Response:
         step = self._reached(rater, position)
         if side >= len(step.media):
             raise NotFound
         return self._file(request, f"{self._study.media[step.media[side]].token}.mp4", "video/mp4")
 
-    def _picture(self, request: Request, rater: int, base: str, position: int) -> Response:
+    def _picture(self, request: Request, rater: int, position: int) -> Response:
         token = self._study.clip(self._reached(rater, position)).picture
         if token is None:
             raise NotFound

@@ -108,14 +108,14 @@
     const toggle = () => { if (video.paused) start(side); else video.pause(); };
     video.addEventListener("click", toggle);
     button.addEventListener("click", toggle);
-    video.src = url;
+    video.src = `${base}/${url}`;
     label();
     return figure;
   };
 
   const picture = () => {
     const figure = $("picture").content.cloneNode(true).firstElementChild;
-    figure.querySelector("img").src = step.picture;
+    figure.querySelector("img").src = `${base}/${step.picture}`;
     return figure;
   };
 

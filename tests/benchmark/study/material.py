@@ -61,7 +61,7 @@ def labelled(root: Path, clips: int = 4) -> list[str]:
         name = f"{place:03d}_{EMOTIONS[place % 4]}_01"
         real = video(root / "real" / f"{name}.mp4", 900 + place)
         (root / "reference").mkdir(exist_ok=True)
-        cv2.imwrite(str(root / "reference" / f"{name}.png"), np.full((128, 128, 3), 60 + 20 * place, np.uint8))
+        cv2.imwrite(str(root / "reference" / f"{name}.png"), np.full((128, 128, 3), 40 + 20 * (place % 10), np.uint8))
         label = EMOTIONS[place % 4]
         made.append(
             TestClip(
