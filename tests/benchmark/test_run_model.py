@@ -145,7 +145,7 @@ def test_the_model_is_described_with_what_marks_its_scores(world: World, tmp_pat
 
 BAD: dict[str, tuple[Callable[[World], object], str]] = {
     "no model": (lambda world: Model(world.tests), "no MoEE model"),
-    "not there": (lambda world: Model("none-of-this"), "no model folder"),
+    "not there": (lambda world: Model("none-of-this"), "no folder"),
     "no device": (lambda world: Model(world.model, device="abacus"), "no device"),
     "no guidance": (lambda world: Model(world.model, guidance=-1), "guidance is -1"),
 }

@@ -245,7 +245,7 @@ BAD_MODEL: dict[str, tuple[Callable[[Path], object], str]] = {
     "a pickle": (_pickle, "pickle"),
     "lacks a weight": (_lost_weight, "lacks weights"),
     "a folder that is no model": (_no_model, "no MoEE model"),
-    "not there": (shutil.rmtree, "no model folder"),
+    "not there": (shutil.rmtree, "no folder"),
 }
 
 
