@@ -15,6 +15,7 @@ COMMANDS = {  # name -> module and attribute; a room is imported when its comman
     "train": ("moee_model.train_cli", "train"),
     "generate": ("moee_model.generate_cli", "generate"),
     "bench": ("benchmark.cli", "app"),
+    "study": ("benchmark.study.cli", "app"),
     "models": ("perception.cli", "app"),
     "doctor": ("moee_doctor", "doctor"),
 }

@@ -153,8 +153,9 @@ def run(
 def verify(folder: BundleFolder, as_json: AsJson = False) -> None:
     """Recompute every number of a bundle from its features; say which byte or number differs."""
     from benchmark.bundle import verify as find_problems
+    from benchmark.study import bundle as opinions
 
-    problems = find_problems(folder)
+    problems = (opinions.verify if opinions.is_opinions(folder) else find_problems)(folder)
     if as_json:
         print_json({"sound": not problems, "problems": [vars(problem) for problem in problems]})
     else:
