@@ -87,7 +87,8 @@ def new(folder: Path, wishes: Wishes, note: Callable[[str], None] = lambda text:
                 name=testset.protocol, version=testset.protocol_version, sha256=testset.protocol_sha256
             ),
             test_list=testset.sha256 if testset else None, list_clips=len(testset.clips) if testset else None,
-            clips=_clips(material, questions, aside / MEDIA), media=_media(material, questions, aside / MEDIA),
+            clips=_clips(material, questions, aside / MEDIA),
+            media=_media(material, questions, aside / MEDIA, note),
             per_item=found.per_item, seed=wishes.seed, rules=Rules(), sequences=order, notes=notes, code=code(),
             made_at=datetime.now(UTC).isoformat(timespec="seconds"),
         )  # fmt: skip
@@ -150,9 +151,12 @@ def _clips(material: Material, questions: tuple[str, ...], media: Path) -> tuple
     return tuple(made)
 
 
-def _media(material: Material, questions: tuple[str, ...], media: Path) -> tuple[Medium, ...]:
-    made = []
+def _media(
+    material: Material, questions: tuple[str, ...], media: Path, note: Callable[[str], None]
+) -> tuple[Medium, ...]:
+    made: list[Medium] = []
     for system, videos in material.videos.items():
+        note(f"{system}: {len(material.clips)} videos")
         for clip in material.clips:
             token = secrets.token_hex(16)
             shown = write_video(videos[clip], media / f"{token}.mp4")
