@@ -97,18 +97,33 @@ def difference(one: Scored, other: Scored) -> Difference:
             return Difference(None, -math.inf, math.inf, 1.0, "none: both are infinitely bad")
         far = math.inf if other.line.infinite == (one.line.direction == "lower") else -math.inf
         return Difference(None, far, far, 0.0, "none: one is infinitely bad")
-    if one.is_mean and other.is_mean and one.per_clip.keys() == other.per_clip.keys():
-        return _of_means(one.per_clip, other.per_clip)
+    if _are_means(one, other):
+        return _of_means(one, other)
     return _of_sets(one, other)
 
 
-def _of_means(one: dict[str, float], other: dict[str, float]) -> Difference:
-    from benchmark.statistics.intervals import paired
+def p_value(one: Scored, other: Scored) -> float | None:
+    """The p-value of `difference` alone, which costs no bootstrap; arguments and errors as there."""
+    if not (one.line.infinite or other.line.infinite) and _are_means(one, other):
+        return _p_of_mean(_apart(one, other))
+    return difference(one, other).p
 
-    a, b = (np.array([values[clip] for clip in one]) for values in (one, other))
-    found = paired(b, a)
-    interval = found.interval
-    return Difference(found.difference, interval.low, interval.high, _p_of_mean(b - a), f"paired {interval.method}")
+
+def _are_means(one: Scored, other: Scored) -> bool:
+    return one.is_mean and other.is_mean and one.per_clip.keys() == other.per_clip.keys()
+
+
+def _apart(one: Scored, other: Scored) -> np.ndarray:
+    """[clips] what `other` has more than `one`."""
+    return np.array([other.per_clip[clip] - value for clip, value in one.per_clip.items()])
+
+
+def _of_means(one: Scored, other: Scored) -> Difference:
+    from benchmark.statistics.intervals import bca
+
+    apart = _apart(one, other)
+    found = bca(apart)
+    return Difference(float(apart.mean()), found.low, found.high, _p_of_mean(apart), f"paired {found.method}")
 
 
 def _p_of_mean(apart: np.ndarray) -> float:

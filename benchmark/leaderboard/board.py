@@ -13,7 +13,7 @@ from benchmark.leaderboard.entries import Entry, ListKey, does, marks
 from benchmark.leaderboard.model import Board, Cell, Column, Row
 from benchmark.leaderboard.names import group_of
 from benchmark.metrics import NotApplicable, keys, metric
-from benchmark.paired import Scored, difference
+from benchmark.paired import Scored, p_value
 from benchmark.statistics.ranks import LEVEL, from_pairs
 from benchmark.systems import GROUND_TRUTH
 from manifests.text import printable
@@ -46,7 +46,7 @@ def board(key: ListKey, entries: Sequence[Entry], dataset: str, anchor: str, pag
 
 
 def _place(entry: Entry, cells: Sequence[Cell]) -> tuple[object, ...]:
-    """Ranked systems first, by their rank in the first column; then the ground truth, floors, what is not comparable."""
+    """Ranked systems by their rank in the first column, the ground truth, floors, what is not comparable."""
     rank = next((cell.rank for cell in cells if cell.rank is not None), 0)
     kinds = ("system", "floor", "not comparable")
     return kinds.index(entry.kind), rank, entry.name != GROUND_TRUTH, entry.name.lower(), entry.seal
@@ -148,7 +148,7 @@ def _p(one: Scored, other: Scored) -> float:
     if any(made[0].get(feature) != made[1].get(feature) for feature in needs if all(feature in by for by in made)):
         return 1.0
     try:
-        found = difference(one, other).p
+        found = p_value(one, other)
     except (NotApplicable, BenchmarkError):
         return 1.0
     return 1.0 if found is None else found
