@@ -49,7 +49,7 @@ def _refuse_other(folder: Path, own: frozenset[str], mark: str) -> None:
         return
     except OSError as error:
         raise BenchmarkError(f"{place} cannot be written: {error.strerror or error}.") from error
-    other = [name for name in names if name not in own]
+    other = sorted((name for name in names if name not in own), key=lambda name: (name.startswith("."), name))
     if names and (other or mark not in names):
         held = printable((other or names)[0])
         raise BenchmarkError(f"{place} holds {held}, which would be lost: name a new folder.")

@@ -7,14 +7,11 @@ import os
 import re
 import signal
 import subprocess
-import sys
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-from tests.curation.runs import ROOT
-
-SERVE = "from benchmark.study.cli import app; app()"
+from tests.curation.runs import ROOT, command
 
 
 @dataclass
@@ -28,7 +25,7 @@ class Served:
     def start(self) -> "Served":
         """Start the server, on the port that it had before."""
         self.process = subprocess.Popen(
-            [sys.executable, "-c", SERVE, "serve", str(self.folder), "--port", str(self.port)],
+            command("study", "serve", self.folder, "--port", self.port),
             stderr=subprocess.PIPE, text=True, env={**os.environ, "PYTHONPATH": str(ROOT)},
         )  # fmt: skip
         said = self.process.stderr.readline()

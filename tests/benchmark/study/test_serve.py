@@ -10,10 +10,10 @@ import pytest
 
 from benchmark.errors import BenchmarkError
 from benchmark.study.new import Wishes, load, new
-from benchmark.study.serve import serve
 from benchmark.study.store import Store
 from tests.benchmark.study.material import folders, labelled
 from tests.benchmark.study.served import Served, answer
+from tests.curation.runs import moee
 
 WAIT = 0.25  # seconds: more than half of a video
 
@@ -23,7 +23,7 @@ def served(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Served]:
     root = tmp_path_factory.mktemp("study")
     clips = labelled(root / "tests", 4)
     systems = [*folders(root / "systems", ["first-system", "second-system"], clips), "ground-truth"]
-    new(root / "study", Wishes(systems, real=root / "tests", raters=12, items=12, title="Faces"))
+    new(root / "study", Wishes(systems, real=root / "tests", raters=14, items=12, title="Faces"))
     found = Served(root / "study").start()
     yield found
     found.kill()
@@ -162,13 +162,14 @@ def test_an_answer_sooner_than_the_video_can_be_played_is_refused(served: Served
     assert hasty.status == 403 and "played to its end" in hasty.sentence
 
 
-def test_an_answer_to_a_step_that_was_never_shown_is_refused(served: Served, rater: str) -> None:
+@pytest.mark.parametrize(("position", "said"), [(0, "not been shown"), (1, "not been reached")])
+def test_a_right_token_alone_opens_no_step(served: Served, rater: str, position: int, said: str) -> None:
     study, sha256 = load(served.folder)
     number = served.links.index(rater.removeprefix("/r/")) + 1
-    token = Store(served.folder, sha256, write=False).token(number, 0)
-    reply = served.ask(rater + "/answer", answer({"position": 0, "token": token, "questions": []}, values=dict.fromkeys(
-        study.questions, 3)))  # fmt: skip
-    assert reply.status == 403 and "not been shown" in reply.sentence
+    token = Store(served.folder, sha256, write=False).token(number, position)
+    step = {"position": position, "token": token, "questions": [{"key": key} for key in study.questions]}
+    reply = served.ask(rater + "/answer", answer(step))
+    assert reply.status == 403 and said in reply.sentence
 
 
 ELSEWHERE = (
@@ -212,8 +213,8 @@ def test_another_link_opens_another_list_only(served: Served) -> None:
 
 
 def test_a_second_server_of_one_study_is_refused(served: Served) -> None:
-    with pytest.raises(BenchmarkError, match="is being served already"):
-        serve(served.folder, port=0, note=lambda text: None)
+    second = moee("study", "serve", served.folder, "--port", "0", timeout=60)
+    assert second.status == 2 and "is being served already" in second.err
     assert served.ask("/r/" + served.links[0] + "/step").status == 200
 
 
