@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
+from benchmark.leaderboard.cli import LEADERBOARD_EXAMPLE, SUBMIT_EXAMPLE, leaderboard, submit
 from manifests.terminal import print_json, print_lines, print_table
 
 if TYPE_CHECKING:
@@ -237,6 +238,10 @@ def parity(
         print_lines([f"{sum(row.verdict == 'equal' for row in found.rows)} of {len(found.rows)} rows are equal"])
     if not found.equal:
         raise typer.Exit(1)
+
+
+app.command(epilog=LEADERBOARD_EXAMPLE)(leaderboard)
+app.command(epilog=SUBMIT_EXAMPLE)(submit)
 
 
 def _seeded(extractor: str) -> bool:
