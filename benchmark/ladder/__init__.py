@@ -1,4 +1,8 @@
-"""The ladder: the ground truth and copies of it that are worse in one known way, each scored like any system."""
+"""The sanity ladder: do metrics see what they must see, and nothing else? Real clips made worse, step by step.
+
+`climb` scores the floors, copies of the ground truth that are worse in one known way and stand in tables;
+`benchmark.ladder.measure` scores every step of every axis and holds all metrics against them.
+"""
 
 from __future__ import annotations
 
@@ -8,9 +12,6 @@ from typing import TYPE_CHECKING
 
 from benchmark.controls import CONTROLS, make_control
 from benchmark.errors import BenchmarkError
-from benchmark.protocol import load_protocol
-from benchmark.run import run, test_set
-from benchmark.systems import GROUND_TRUTH, System
 from manifests.text import nearest, printable
 
 if TYPE_CHECKING:
@@ -45,6 +46,10 @@ def climb(
     Raises:
         BenchmarkError: there is no such control; and as `benchmark.run.run`.
     """
+    from benchmark.protocol import load_protocol
+    from benchmark.run import run, test_set
+    from benchmark.systems import GROUND_TRUTH, System
+
     unknown = next((kind for kind in kinds if kind not in CONTROLS), None)
     if unknown is not None:
         raise BenchmarkError(f"There is no control {printable(unknown)}: {nearest(unknown, CONTROLS)}")
