@@ -134,6 +134,7 @@ def _ranked(entries: Sequence[Entry], column: Column) -> dict[str, dict[str, obj
     return {
         entry.seal: {
             "rank": int(found[i]),
+            "shared": bool((found == found[i]).sum() > 1),
             "tied": tuple(name for j, name in enumerate(names) if j != i and adjusted[i, j] > LEVEL),
             "p": {name: float(adjusted[i, j]) for j, name in enumerate(names) if j != i},
         }

@@ -46,7 +46,8 @@ class Cell(Part):
     method: how the interval was made.
     comparable: false for reported numbers and for networks on seeded weights.
     printed: as a paper prints it.
-    rank: 1 + the number of ranked systems that are better beyond doubt; None for what is not ranked.
+    rank: see `benchmark.statistics.ranks`: systems share one unless they are told apart; None for what is not ranked.
+    shared: whether others have the same rank.
     tied: ranked systems that it does not differ from; p: ranked system -> p-value after Holm's correction.
     """
 
@@ -60,6 +61,7 @@ class Cell(Part):
     printed: str | None = None
     reason: str | None = None
     rank: int | None = None
+    shared: bool = False
     tied: tuple[str, ...] = ()
     p: dict[str, float] = {}
 

@@ -55,8 +55,8 @@ def _page(template: str, content: Mapping[str, Any], scripts: tuple[str, ...]) -
 
 
 def ordinal(cell: Cell) -> str:
-    """A rank as it stands in a table: `2`, or `2=` where others are not told apart from it."""
-    return "" if cell.rank is None else f"{cell.rank}{'=' if cell.tied else ''}"
+    """A rank as it stands in a table: `2`, or `2=` where others share it."""
+    return "" if cell.rank is None else f"{cell.rank}{'=' if cell.shared else ''}"
 
 
 def explained(cell: Cell) -> str:

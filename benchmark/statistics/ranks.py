@@ -37,15 +37,26 @@ def holm(p: np.ndarray) -> np.ndarray:
 
 
 def ranks(better: np.ndarray) -> np.ndarray:
-    """One more than the number of systems that are better: systems that none is better than share rank 1.
+    """Ranks in which systems share one unless every pair across the cut between them is told apart.
+
+    To count the better systems of each alone is not enough: of two equal systems one may be told apart from a third
+    and the other not, and their ranks would differ by chance, however careful the tests are. With cuts they differ
+    only where they are told apart themselves.
 
     Args:
         better: [n, n] bool; cell (i, j) says that i is better than j beyond doubt.
 
     Returns:
-        [n] int64 ranks >= 1.
+        [n] int64: one more than the number of systems ahead of the last cut, all of which are better.
     """
-    return np.asarray(1 + np.asarray(better, bool).sum(axis=0), np.int64)
+    better = np.asarray(better, bool)
+    order = np.argsort(better.sum(axis=0), kind="stable")  # across a cut, all ahead have fewer that are better
+    found, rank = np.ones(len(better), np.int64), 1
+    for ahead in range(1, len(order)):
+        if better[np.ix_(order[:ahead], order[ahead:])].all():
+            rank = ahead + 1
+        found[order[ahead]] = rank
+    return found
 
 
 def from_pairs(values: np.ndarray, p: np.ndarray, higher: bool, level: float = LEVEL) -> tuple[np.ndarray, np.ndarray]:

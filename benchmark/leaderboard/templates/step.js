@@ -1,7 +1,7 @@
 // Two videos of a clip in step: one button, one slider, sound of one of them; drift is taken out while they play.
 (() => {
   "use strict";
-  const NEAR = 0.015, FAR = 0.25;  // seconds apart: left alone below, jumped over above, else caught up with
+  const NEAR = 0.012, FAR = 0.3;  // seconds apart: left alone below, jumped over above, else caught up with
 
   const couple = (pair) => {
     const [truth, made] = pair.querySelectorAll("video"), controls = pair.querySelector(".controls");
@@ -23,10 +23,12 @@
     };
     const step = () => {
       if (!playing) return;
-      const apart = made.currentTime - truth.currentTime;
-      if (truth.ended || made.ended || truth.currentTime >= length()) { stop(); return; }
-      if (Math.abs(apart) > FAR) made.currentTime = truth.currentTime;
-      made.playbackRate = Math.abs(apart) > NEAR && Math.abs(apart) <= FAR ? 1 - Math.sign(apart) * 0.08 : 1;
+      const [leads, follows] = from === "ground truth" ? both : [made, truth];  // what is heard is never bent
+      const apart = follows.currentTime - leads.currentTime, size = Math.abs(apart);
+      if (truth.ended || made.ended || leads.currentTime >= length()) { stop(); return; }
+      if (size > FAR) follows.currentTime = leads.currentTime;
+      leads.playbackRate = 1;
+      follows.playbackRate = size > NEAR && size <= FAR ? 1 - Math.sign(apart) * Math.min(0.5, 4 * size) : 1;
       if (document.activeElement !== seek) seek.value = 1000 * truth.currentTime / length();
       requestAnimationFrame(step);
     };

@@ -29,11 +29,25 @@ def test_holm_refuses_what_is_no_p_value(wrong: list[float]) -> None:
         holm(np.array(wrong))
 
 
-def test_systems_that_none_is_better_than_share_the_first_rank() -> None:
+def test_systems_share_a_rank_unless_all_pairs_across_a_cut_are_told_apart() -> None:
     better = np.zeros((4, 4), bool)
     assert ranks(better).tolist() == [1, 1, 1, 1]
     better[0, 2] = better[0, 3] = better[1, 3] = True
-    assert ranks(better).tolist() == [1, 1, 2, 3]
+    assert ranks(better).tolist() == [1, 1, 1, 1], "2 is told apart from 0 and not from 1"
+    better[1, 2] = True
+    assert ranks(better).tolist() == [1, 1, 3, 3]
+    better[3, 2] = True
+    assert ranks(better).tolist() == [1, 1, 4, 3]
+
+
+@given(st.integers(1, 7), st.integers(0, 2**32))
+def test_two_systems_of_different_ranks_are_always_told_apart_themselves(n: int, seed: int) -> None:
+    rng = np.random.default_rng(seed)
+    better = np.triu(rng.random((n, n)) < 0.8, 1)[np.ix_(*[rng.permutation(n)] * 2)]
+    found = ranks(better)
+    ahead = found[:, None] < found[None, :]
+    assert (better[ahead]).all() and found.min() == 1
+    assert all(rank == 1 + (found < rank).sum() for rank in found)
 
 
 def test_the_better_direction_decides_and_doubt_never_does() -> None:
