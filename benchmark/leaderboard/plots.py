@@ -61,7 +61,7 @@ def _goodness(column: Column, cell: Cell) -> float:
 
 def _plot(column: Column, held: Sequence[tuple[str, str, Cell]], worst: tuple[str, ...]) -> DotPlot:
     values = [float(cell.value or 0.0) for _, _, cell in held]
-    ends = values + [end for _, _, cell in held for end in cell.interval if end is not None and _near(end, values)]
+    ends = values + _ends(values, [cell for _, _, cell in held])
     low, high = min(ends), max(ends)
     if high == low:
         low, high = low - (abs(low) or 1.0) * 0.1, high + (abs(high) or 1.0) * 0.1
@@ -80,10 +80,12 @@ def _plot(column: Column, held: Sequence[tuple[str, str, Cell]], worst: tuple[st
     return DotPlot(column, tuple(dots), truth, ticks, len(dots) * ROW + 26, worst)
 
 
-def _near(end: float, values: Sequence[float]) -> bool:
-    """Whether an end of an interval leaves the numbers room in the plot: few clips give intervals without bound."""
-    span = max(values) - min(values) or abs(values[0]) or 1.0
-    return min(values) - 3 * span <= end <= max(values) + 3 * span
+def _ends(values: Sequence[float], cells: Sequence[Cell]) -> list[float]:
+    """Ends of intervals that the plot makes room for: all but those that would press everything else together."""
+    known = [(low, high) for low, high in (cell.interval for cell in cells) if low is not None and high is not None]
+    widths = sorted(high - low for low, high in known)
+    room = 2 * max(max(values) - min(values), widths[len(widths) // 2] if widths else 0.0)
+    return [end for pair in known for end in pair if min(values) - room <= end <= max(values) + room]
 
 
 def words(cell: Cell) -> str:
