@@ -22,7 +22,7 @@ GROUPS: Final = {
 def slug(text: str) -> str:
     """A file name made of a-z, 0-9 and hyphens; two texts never share one, as far as a hash can promise it."""
     plain = re.sub(r"[^a-z0-9]+", "-", text.lower()).strip("-")[:40].strip("-")
-    if plain == text and plain not in _RESERVED:
+    if plain and plain == text and plain not in _RESERVED and not re.search(r"-[0-9a-f]{8}$", plain):
         return plain
     return f"{plain or 'x'}-{hashlib.sha256(text.encode('utf-8', 'backslashreplace')).hexdigest()[:8]}"
 
