@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
+from benchmark.ladder.cli import ladder
 from benchmark.leaderboard.cli import LEADERBOARD_EXAMPLE, SUBMIT_EXAMPLE, leaderboard, submit
 from manifests.terminal import print_json, print_lines, print_table
 
@@ -183,34 +184,6 @@ def compare(
         print_table(comparison_rows(found))
 
 
-@app.command(epilog="Example: moee bench ladder sample --real dataset/ --out rungs/")
-def ladder(
-    protocol: Named,
-    real: Real,
-    out: Out,
-    allow_fewer: Fewer = False,
-    partial: Partial = False,
-    extractor: Weights = "published",
-    control: Annotated[list[str] | None, typer.Option(metavar="NAME", help="Only these controls; repeat it.")] = None,
-    cache: Cache = None,
-    workers: Workers = 0,
-    as_json: AsJson = False,
-) -> None:
-    """Score the ground truth and copies of it that are worse in one known way: do the metrics see it?"""
-    from benchmark.controls import CONTROLS
-    from benchmark.ladder import climb
-    from benchmark.show import ladder_rows
-
-    rungs = climb(
-        protocol, real, out, cache=cache, workers=_workers(workers), allow_fewer=allow_fewer, partial=partial,
-        seeded=_seeded(extractor), kinds=control or tuple(CONTROLS), note=_note,
-    )  # fmt: skip
-    if as_json:
-        print_json({kind: bundle.results.model_dump(mode="json") for kind, bundle in rungs.items()})
-    else:
-        print_table(ladder_rows(rungs))
-
-
 @app.command(
     epilog="Example: moee bench parity --real videos/ --out docs/parity.md  (exit 0 equal, 1 something differs)"
 )
@@ -240,6 +213,7 @@ def parity(
         raise typer.Exit(1)
 
 
+app.command(epilog="Example: moee bench ladder sample --real dataset/ --out rungs/")(ladder)
 app.command(epilog=LEADERBOARD_EXAMPLE)(leaderboard)
 app.command(epilog=SUBMIT_EXAMPLE)(submit)
 

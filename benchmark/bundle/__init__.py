@@ -177,7 +177,7 @@ def verify(folder: Path) -> list[Problem]:
     Raises:
         BenchmarkError: the folder is not a bundle at all.
     """
-    from benchmark.bundle.verify import verify
+    from benchmark.bundle.problems import verify
 
     return verify(folder)
 

@@ -41,8 +41,7 @@ def check(folders: Sequence[Path], workers: int = 1) -> tuple[list[Path], list[U
 
 def problems(folder: Path) -> list[str]:
     """What is wrong with a bundle, a sentence each; empty when it is sound."""
-    from benchmark.bundle import load
-    from benchmark.bundle.verify import verify  # the package's own name is this module once it was imported
+    from benchmark.bundle import load, verify
     from benchmark.study import bundle as opinions
 
     try:

@@ -249,3 +249,12 @@ def test_another_protocol_version_or_setting_is_refused(bundle: Path) -> None:
         check_protocol(found, other.name, other.version, other.sha256)
     with pytest.raises(BenchmarkError, match="made with sample, not with mead"):
         check_protocol(found, "mead", 1, other.sha256)
+
+
+def test_the_name_of_the_check_stays_a_function_after_it_was_called(tmp_path: Path) -> None:
+    """A module of the same name in the package would take its place with the first call."""
+    import benchmark.bundle
+
+    make(tmp_path / "bundle")
+    assert benchmark.bundle.verify(tmp_path / "bundle") == []
+    assert benchmark.bundle.verify(tmp_path / "bundle") == []
