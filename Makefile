@@ -40,7 +40,7 @@ demo: setup  ## the whole story on the embedded sample
 	run moee manifest report demo/dataset
 	run moee publish demo/dataset --to demo/published
 	run python -c "from datasets import load_dataset; print({split: [clip['video'][0].shape for clip in clips][:3] for split, clips in load_dataset('demo/published', streaming=True).items()})"
-	run moee bench ladder sample --real demo/dataset --out demo/bench --cache demo/cache --control ground-truth --control blurred --control frozen --control audio-shifted
+	run moee bench ladder sample --real demo/dataset --out demo/bench --cache demo/cache --control ground-truth --control blurred --control frozen --control audio-shifted --control other-identity
 	run moee bench verify demo/bench/blurred
 	run moee bench compare demo/bench/ground-truth demo/bench/audio-shifted
 	run moee train tiny --data demo/dataset --out demo/moee --resume
@@ -49,13 +49,15 @@ demo: setup  ## the whole story on the embedded sample
 	for emotion in happy sad; do run moee generate --model demo/moee/model --image "$$portrait" --audio demo/unseen.wav --emotion $$emotion --steps 2 --guidance 1 --out demo/moee/$$emotion.mp4; done
 	run moee bench run sample --system 'MoEE tiny' --model demo/moee/model --real demo/dataset --out demo/bench/moee-tiny --cache demo/cache --steps 2 --guidance 1
 	run moee bench ladder sample-networks --real demo/dataset --out demo/networks --cache demo/cache --control blurred --extractor seeded
+	run moee bench leaderboard demo/bench/{ground-truth,frozen,other-identity,audio-shifted,blurred,moee-tiny} demo/networks/blurred --out demo/site --videos demo/bench/videos --videos demo/cache
 	echo
 	printf '%-12s %s\n' \
 	    'raw videos' demo/raw 'their truth' demo/raw/truth.parquet \
 	    'report' demo/dataset/report.html 'clips' demo/dataset/clips 'clip table' demo/dataset/clips.parquet 'all tables' 'demo/dataset/*.parquet' \
 	    'published' demo/published 'its card' demo/published/README.md 'scores' 'demo/bench/*/results.json' \
 	    'model' demo/moee/model 'generated' 'demo/moee/*.mp4' \
-	    'use it' "python -c \"import manifests; print(manifests.open('demo/dataset').clips)\""
+	    'use it' "python -c \"import manifests; print(manifests.open('demo/dataset').clips)\"" \
+	    'leaderboard' '$(CURDIR)/demo/site/index.html'
 
 test: setup  ## the test suite (minutes)
 	@$(BIN)/python -m pytest -n $(CORES) --dist loadfile -m "not proof"
