@@ -33,7 +33,7 @@ class Axis:
 
 _SHARES: Final = (0.25, 0.5, 0.75, 1.0)
 AXES: Final[dict[str, Axis]] = {
-    "blur": Axis("each picture is blurred by a Gaussian", "{} px of 512", (1, 2.5, 6, 15), "picture"),
+    "blur": Axis("each picture is blurred by a Gaussian", "{} px of 512", (2, 3.5, 6, 15), "picture"),
     "jpeg": Axis("each picture goes through JPEG", "quality {}", (70, 30, 12, 4), "picture"),
     "noise": Axis("each picture gets Gaussian noise", "sigma {} of 255", (2, 6, 14, 30), "picture"),
     "frame-drop": Axis(

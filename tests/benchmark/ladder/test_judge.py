@@ -17,7 +17,7 @@ from perf.rescoring import synthetic
 from tests.benchmark.bundle.material import make
 
 METRICS = ("efid", "psnr", "akd", "identity", "flicker", "emotion-accuracy", "emotion-consistency")
-STEPS = (1.0, 2.5, 6.0, 15.0)
+STEPS = (2.0, 3.5, 6.0, 15.0)
 CLIPS, FRAMES = 24, 6
 
 
@@ -49,7 +49,7 @@ def test_what_gets_worse_with_every_step_is_seen_and_right(truth: Bundle, worse:
     found = cell(truth, worse, "psnr")
     assert (found.says, found.wrong, found.verdict) == ("must", None, "worse")
     assert found.spearman == pytest.approx(1.0) and found.effect is not None and found.effect > 2
-    assert found.seen_at == 1.0 and len(found.values) == 5
+    assert found.seen_at == 2.0 and len(found.values) == 5
     assert found.values == sorted(found.values, reverse=True)  # type: ignore[type-var]
 
 
@@ -61,7 +61,7 @@ def test_a_metric_that_must_answer_and_does_not_is_a_false_response(truth: Bundl
 
 
 def test_steps_out_of_order_are_a_false_response(truth: Bundle, worse: dict[float, Bundle]) -> None:
-    mixed = dict(zip(STEPS, [worse[step] for step in (2.5, 1.0, 6.0, 15.0)], strict=True))
+    mixed = dict(zip(STEPS, [worse[step] for step in (3.5, 2.0, 6.0, 15.0)], strict=True))
     found = cell(truth, mixed, "psnr")
     assert found.spearman == pytest.approx(0.9) and found.wrong is not None and "every step" in found.wrong
 
@@ -76,7 +76,7 @@ def test_what_must_stay_the_same_may_not_change_by_a_bit(truth: Bundle, worse: d
     features = truth.features
     first = features.clips[0]
     nudged = replace(first, pair={**first.pair, "mse": np.asarray(first.pair["mse"]) * (1 + 1e-9)})
-    slight = bundle(worse[1.0].folder.parent / "slight", replace(features, clips=(nudged, *features.clips[1:])))
+    slight = bundle(worse[2.0].folder.parent / "slight", replace(features, clips=(nudged, *features.clips[1:])))
     steps = {40.0: truth, 120.0: truth, 240.0: truth, 400.0: slight}
     assert cell(truth, steps, "psnr", "audio-shift").wrong == "it changes, and nothing that it reads does"
     assert cell(truth, steps, "akd", "audio-shift").wrong is None
@@ -85,7 +85,7 @@ def test_what_must_stay_the_same_may_not_change_by_a_bit(truth: Bundle, worse: d
 def test_a_copy_that_is_better_than_the_truth_is_a_false_response_also_where_anything_may_be(
     truth: Bundle, worse: dict[float, Bundle]
 ) -> None:
-    found = cell(worse[15.0], {1.0: worse[6.0], 2.5: worse[2.5], 6.0: worse[1.0], 15.0: truth}, "akd")
+    found = cell(worse[15.0], {2.0: worse[6.0], 3.5: worse[3.5], 6.0: worse[2.0], 15.0: truth}, "akd")
     assert (found.says, found.verdict) == ("may", "better")
     assert found.effect is not None and found.effect < 0 and found.spearman == pytest.approx(-1.0)
     assert found.wrong == "the grossest step is better than the ground truth"
