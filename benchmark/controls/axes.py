@@ -40,7 +40,7 @@ AXES: Final[dict[str, Axis]] = {
         "frames drawn by chance are replaced by the one before", "{} % of the frames", (0.1, 0.25, 0.5, 0.75), "order"
     ),
     "freeze": Axis("the picture stands still at the end", "{} % of the time", (0.1, 0.25, 0.5, 1.0), "order"),
-    "shuffle": Axis("frames change places inside windows", "windows of {} frames", (2, 4, 8, 16, 32), "order"),
+    "shuffle": Axis("frames change places inside windows", "windows of {} frames", (2, 4, 8, 32), "order"),
     "audio-shift": Axis("the sound comes late", "{} ms", (40, 120, 240, 400), "sound"),
     "sound-noise": Axis("the sound gets white noise", "{} dB signal to noise", (30, 20, 10, 0), "sound"),
     "mouth-freeze": Axis(
