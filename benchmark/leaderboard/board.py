@@ -120,7 +120,7 @@ def _ranked(entries: Sequence[Entry], column: Column) -> dict[str, dict[str, obj
         line = entry.bundle.results.line(column.key)
         if entry.kind == "system" and line is not None and printable(line.name) == column.name:
             having.append((entry, Scored(line, entry.bundle)))
-    if not having or not column.comparable:
+    if len(having) < 2 or not column.comparable:  # a rank says whom one was held against
         return {}
     scores = [scored for _, scored in having]
     p = np.ones((len(having), len(having)))

@@ -18,7 +18,7 @@ from tests.curation.runs import Ran, moee
 
 CuratedReal = Callable[[Path], Ran]
 FULL = os.environ.get("MOEE_PROOFS") == "full"
-LONGEST = ("parity", "real_clips", "ladder", "same_bytes", "speaking", "expressions", "ladder_acted", "duplicates")
+LONGEST = ("parity", "real_clips", "ladder", "study", "same_bytes", "speaking", "expressions", "duplicates")
 """Files that go first, in this order: what is left for the end is short, so that no process waits long for another."""
 
 

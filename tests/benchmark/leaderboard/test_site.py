@@ -100,6 +100,12 @@ def test_floors_are_shown_with_what_they_do_and_never_ranked(world: World) -> No
     assert "blurred by a Gaussian" in blurred.does and blurred.does in text(world.site / "hdtf.html")
 
 
+def test_a_lone_system_has_no_rank(world: World, tmp_path: Path) -> None:
+    made = leaderboard([world.bundles["close"], world.bundles["truth"], world.bundles["seeded"]], tmp_path / "site")
+    (board,) = next(one for one in made.content.datasets if one.name == "hdtf").boards
+    assert len(board.rows) > 2 and all(cell.rank is None for row in board.rows for cell in row.cells)
+
+
 def test_systems_that_are_not_told_apart_share_a_rank(world: World) -> None:
     found = ranks(world, "psnr")
     assert found["close"] == 1 and found["middle"] == found["twin"] and found[HOSTILE] is not None
