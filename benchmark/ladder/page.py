@@ -8,7 +8,9 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Final
 
+from benchmark.controls import AXES
 from benchmark.ladder.judge import LEAST_RANKS
+from benchmark.ladder.pictures import SHOWS
 from benchmark.ladder.record import AxisFacts, Cell, Ladder, MetricFacts
 
 if TYPE_CHECKING:
@@ -61,6 +63,7 @@ def page(ladder: Ladder, pictures: Mapping[str, Sequence[bytes]]) -> str:
                 axis,
                 [(found, shown[found.key, axis.name]) for found in ladder.metrics],
                 _uris(pictures.get(axis.name, ())),
+                SHOWS[AXES[axis.name].changes],
             )
             for axis in ladder.axes
         ],

@@ -13,6 +13,14 @@ if TYPE_CHECKING:
     from benchmark.testset import TestClip, TestSet
 
 SIDE: Final = 112  # px
+SHOWS: Final = {
+    "picture": "The pictures show the last frame of one clip.",
+    "order": "The pictures are slices through time: the middle column of every frame of one clip, from first to last.",
+    "face": "The pictures are slices through time: the middle column of every frame of one clip, from first to last.",
+    "sound": "The pictures show the sound of one clip.",
+    "shown": "The pictures show the first frames of up to nine clips.",
+}
+"""What the small pictures of an axis show, by what it changes."""
 _QUALITY: Final = 80
 _ACROSS: Final = 3  # clips in a row and in a column
 
@@ -36,7 +44,7 @@ def save_picture(axis: str, videos: Path, testset: TestSet, target: Path) -> Non
         picture = _wave(videos, clip)
     else:
         frames = _frames(videos / f"{clip.id}.mp4", clip.frames)
-        picture = through_time(frames) if changes == "order" else _small(frames[-1], SIDE)
+        picture = through_time(frames) if changes in ("order", "face") else _small(frames[-1], SIDE)
     _, coded = cv2.imencode(".jpg", picture[..., ::-1], [cv2.IMWRITE_JPEG_QUALITY, _QUALITY])
     target.parent.mkdir(parents=True, exist_ok=True)
     target.write_bytes(coded.tobytes())
