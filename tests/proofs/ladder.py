@@ -170,7 +170,8 @@ def as_markdown(ladder: Ladder, commit: str) -> str:
             "# The sanity ladder on real clips",
             "",
             "Written by `python -m tests.proofs.ladder DIR`; what it means: [ladder.md](../ladder.md). Every number:",
-            "[ladder.json](ladder.json); the page, with small pictures of every step: [ladder.html](ladder.html).",
+            "[ladder.json](ladder.json). The page that is written with them shows small pictures of the clips, which "
+            "may not be published.",
             "",
             f"{ladder.clips} clips of {ladder.persons} persons, 2 s at 256 px (6 talkers with sound, labelled by the "
             f"panel; 2 actors x 4 emotions without sound, labels given); protocol {ladder.protocol}, version "
