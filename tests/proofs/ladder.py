@@ -1,7 +1,7 @@
 """What the proofs of the ladder share: real clips curated once, floors and axes climbed once, and the page in docs.
 
 `python -m tests.proofs.ladder DIR` climbs the whole ladder in DIR (about 25 processor minutes) and writes
-docs/proofs/ladder.md, .json and .html.
+docs/proofs/ladder.md and .json; the page stays in DIR, as it shows faces of clips that may not be published.
 """
 
 import hashlib
@@ -17,7 +17,7 @@ import pyarrow.parquet as pq
 from benchmark.bundle import Bundle, verify
 from benchmark.compare import compare
 from benchmark.controls import AXES, CONTROLS
-from benchmark.ladder.measure import PAGE, Climbed, measure
+from benchmark.ladder.measure import Climbed, measure
 from benchmark.ladder.record import FILE as LADDER
 from benchmark.ladder.record import Ladder
 from benchmark.ladder.rows import ladder_lines, ladder_table
@@ -198,8 +198,7 @@ def main(folder: Path) -> None:
     commit = subprocess.run(["git", "rev-parse", "--short", "HEAD"], cwd=ROOT, capture_output=True, text=True)
     target = ROOT / "docs" / "proofs"
     (target / "ladder.md").write_text(as_markdown(made.ladder, commit.stdout.strip()), encoding="utf-8")
-    for name in (LADDER, PAGE):
-        shutil.copyfile(folder / "rungs" / name, target / name)
+    shutil.copyfile(folder / "rungs" / LADDER, target / LADDER)
     print_ladder(made.ladder, print)
 
 
