@@ -20,6 +20,7 @@ from benchmark.study.model import Study
 from benchmark.study.new import Wishes, new
 from benchmark.study.new import load as load_study
 from benchmark.study.store import Store
+from tests.benchmark.study.cutting import cutting
 from tests.benchmark.study.material import Crowd, folders, labelled
 from tests.benchmark.study.served import Served
 
@@ -32,6 +33,7 @@ OPTIONS = (
 )  # fmt: skip
 RATERS, ITEMS, CHECKS, RANDOM = 15, 40, 2, 7
 STEPS = ITEMS + 2 * CHECKS
+STUCK = 90  # s without any answer after which the test gives up and says where the pages are
 WIDE = """[...document.querySelectorAll('body *')].filter(e => e.getBoundingClientRect().right > innerWidth + 0.5
     && !e.closest('.skip, .hidden')).map(e => e.outerHTML.slice(0, 80))"""
 # Where a page is: its heading, whether answers are open, whether it is at the end, what it asks.
@@ -141,10 +143,15 @@ def test_fifteen_raters_answer_forty_items_the_server_is_killed_and_the_planted_
         rater.page.get_by_role("button", name="Begin").click()
         raters.append(rater)
     try:
+        went, so_far = time.monotonic(), 0
         while not all(rater.done for rater in raters):
             for rater in raters:
                 if not rater.done:
                     answer(rater, crowd)
+            if (count := sum(len(rater.answered) + rater.done for rater in raters)) > so_far:
+                went, so_far = time.monotonic(), count
+            stuck = {rater.number: rater.page.evaluate(STATE) for rater in raters if time.monotonic() - went > STUCK}
+            assert not stuck, stuck
             if sum(len(rater.answered) for rater in raters) >= (150, 400, 10**9)[kills]:
                 served.kill()  # in mid-answer: what was pressed last may or may not have arrived
                 kills += 1
@@ -256,6 +263,44 @@ def test_a_page_waits_for_a_dead_server_and_goes_on_by_itself(browser: Any, choi
     again.page.get_by_role("button", name="Go on").click()
     again.page.get_by_role("heading", name="Pair 2 of 7").wait_for()
     again.page.context.close()
+
+
+@pytest.mark.parametrize(
+    ("request_line", "how"),
+    [("POST answer", "broken"), ("GET step", "broken"), ("GET video/1/0", "broken"), ("GET video/1/0", "silent")],
+)
+def test_a_page_goes_on_when_a_reply_ends_in_its_middle(
+    browser: Any, world: World, tmp_path: Path, request_line: str, how: str
+) -> None:
+    clips = labelled(tmp_path / "tests", 2)
+    new(
+        tmp_path / "study",
+        Wishes(folders(tmp_path / "one", ["one"], clips), real=tmp_path / "tests", checks=0, raters=1),
+    )
+    served = Served(tmp_path / "study").start()
+    method, path = request_line.split()
+    cuts: list[str] = []
+
+    def cut(line: str) -> str:
+        hit = line.startswith(method) and f"/{path} " in line and not cuts
+        cuts.extend([line] * hit)
+        return how if hit else "whole"
+
+    try:
+        with cutting(served.port, cut) as port:
+            page = browser.new_context().new_page()
+            page.goto(f"http://127.0.0.1:{port}/r/{served.links[0]}")
+            page.get_by_role("button", name="Begin").click()
+            for place in range(2):
+                page.get_by_role("heading", name=f"Video {place + 1} of 2").wait_for()
+                choose(page, "4")
+            page.get_by_role("heading", name="Thank you").wait_for()
+            page.context.close()
+    finally:
+        served.kill()
+    assert len(cuts) == 1
+    study, _ = load_study(tmp_path / "study")
+    assert list(stored(tmp_path / "study", study).values()) == [dict.fromkeys(study.questions, 4)] * 2
 
 
 def test_two_pages_of_one_rater_store_one_answer(browser: Any, choices: Served) -> None:

@@ -5,6 +5,7 @@
   const $ = (id) => document.getElementById(id);
   const said = $("said"), form = $("form"), send = $("send"), stage = $("stage"), hint = $("hint");
   const WAITS = [0.5, 1, 2, 4, 8, 10]; // seconds before the next try; the last one repeats
+  const STALL = 8; // seconds without a sign of life after which a video is loaded again
   let step = null, begun = false, sending = false, since = 0, ended = [], fields = [];
 
   const tell = (text, trouble = false) => {
@@ -19,12 +20,17 @@
     addEventListener("online", () => { clearTimeout(timer); go(); }, { once: true });
   });
 
-  // Ask the server until it answers; a server that is away is waited for, and nothing is lost meanwhile.
+  // Ask the server until it has answered to the last byte; one that is away, or dies in the middle of its answer, is
+  // waited for, and nothing is lost meanwhile.
   const ask = async (path, options = {}) => {
     for (let tries = 0; ; tries++) {
       try {
         const reply = await fetch(base + path, { ...options, cache: "no-store", signal: AbortSignal.timeout(20000) });
-        if (reply.status < 500 && reply.status !== 429) { if (tries) tell(""); return reply; }
+        const text = await reply.text();
+        if (reply.status < 500 && reply.status !== 429) {
+          if (tries) tell("");
+          return { ok: reply.ok, status: reply.status, text };
+        }
       } catch { /* no connection: try again */ }
       const wait = WAITS[Math.min(tries, WAITS.length - 1)];
       tell("The server does not answer. This page keeps your answer and tries again by itself.", true);
@@ -35,7 +41,7 @@
   const fetchStep = async () => {
     const reply = await ask("/step");
     if (!reply.ok) return gone();
-    return show(await reply.json());
+    return show(JSON.parse(reply.text));
   };
   const gone = () => { only("gone"); $("gone").querySelector("h1").focus(); };
 
@@ -97,13 +103,21 @@
       for (const other of stage.querySelectorAll("video")) if (other !== video) other.pause();
     });
     video.addEventListener("ended", () => finished(side));
-    video.addEventListener("error", async () => {
+    const again = async () => {
       tell("The video cannot be loaded. This page tries again by itself.", true);
       await sleep(WAITS[Math.min(failures++, WAITS.length - 1)]);
       if (!video.isConnected) return;
       video.load();
       start(side);
-    });
+    };
+    video.addEventListener("error", again);
+    let before = "";
+    const watch = setInterval(() => { // a connection that dies on the way can leave a video waiting without an error
+      if (!video.isConnected) return clearInterval(watch);
+      const here = `${video.readyState} ${video.currentTime} ${video.buffered.length ? video.buffered.end(0) : 0}`;
+      const waits = !ended[side] && !video.error && (video.readyState < HTMLMediaElement.HAVE_FUTURE_DATA || !video.paused);
+      if (waits && here === before) { before = ""; again(); } else before = here;
+    }, 1000 * STALL);
     video.addEventListener("loadeddata", () => { if (failures) { failures = 0; tell(""); } });
     const toggle = () => { if (video.paused) start(side); else video.pause(); };
     video.addEventListener("click", toggle);
@@ -179,9 +193,9 @@
     for (const video of stage.querySelectorAll("video")) video.pause();
     const reply = await ask("/answer", { method: "POST", headers: { "Content-Type": "application/json" }, body });
     sending = false;
-    if (reply.ok) { tell(""); return show(await reply.json()); }
+    if (reply.ok) { tell(""); return show(JSON.parse(reply.text)); }
     if (reply.status === 404) return gone();
-    const why = (await reply.text()).trim();
+    const why = reply.text.trim();
     await fetchStep();
     tell(why, true);
   };
