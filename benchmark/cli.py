@@ -126,6 +126,7 @@ def run(
     """Score a system's videos, or those a model makes, into a bundle: numbers, intervals, all that recomputes them."""
     from benchmark.errors import BenchmarkError
     from benchmark.generated import Settings, score_model
+    from benchmark.plan import seeded
     from benchmark.run import run as score
     from benchmark.show import bundle_lines, bundle_rows
     from benchmark.systems import System, training_list
@@ -135,7 +136,7 @@ def run(
     chosen = System(system, None if trained_on is None else training_list(trained_on))
     common: dict[str, Any] = {
         "cache": cache, "workers": _workers(workers), "allow_failures": allow_failures, "allow_fewer": allow_fewer,
-        "partial": partial, "seeded": _seeded(extractor), "note": _note,
+        "partial": partial, "seeded": seeded(extractor), "note": _note,
     }  # fmt: skip
     if videos is not None:
         bundle = score(protocol, chosen, videos, real, out, **common)
@@ -216,15 +217,6 @@ def parity(
 app.command(epilog="Example: moee bench ladder sample --real dataset/ --out rungs/")(ladder)
 app.command(epilog=LEADERBOARD_EXAMPLE)(leaderboard)
 app.command(epilog=SUBMIT_EXAMPLE)(submit)
-
-
-def _seeded(extractor: str) -> bool:
-    from benchmark.errors import BenchmarkError
-    from manifests.text import printable
-
-    if extractor not in ("published", "seeded"):
-        raise BenchmarkError(f"There are no {printable(extractor)} weights: --extractor takes published or seeded.")
-    return extractor == "seeded"
 
 
 def _workers(asked: int) -> int:

@@ -6,6 +6,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 from benchmark.errors import BenchmarkError
+from manifests.text import printable
 
 
 @dataclass(frozen=True)
@@ -53,6 +54,17 @@ def plan(keys: Sequence[str], partial: bool = False, seeded: bool = False) -> Pl
             "runs on seeded weights; both are marked."
         )
     return Plan(left, extractors_for(tuple(needed), seeded), missing)
+
+
+def seeded(extractor: str) -> bool:
+    """Whether `--extractor` asks for seeded weights.
+
+    Raises:
+        BenchmarkError: it is neither `published` nor `seeded`.
+    """
+    if extractor not in ("published", "seeded"):
+        raise BenchmarkError(f"There are no {printable(extractor)} weights: --extractor takes published or seeded.")
+    return extractor == "seeded"
 
 
 def _why_not(features: Sequence[str], seeded: bool) -> str | None:

@@ -70,9 +70,9 @@ def read_seal(folder: Path) -> dict[str, Written]:
     return files
 
 
-def other_version(name: str, version: object) -> DamagedError:
+def other_version(name: str, version: object, known: int = BUNDLE_VERSION) -> DamagedError:
     """The error of a file that another version of this program wrote."""
-    said = f"{name} is of bundle version {version}, this program reads {BUNDLE_VERSION}"
+    said = f"{name} is of bundle version {version}, this program reads {known}"
     return DamagedError(name, f"{said}: take the program that made it, or run the benchmark again.")
 
 

@@ -49,16 +49,21 @@ def require_bundle(folder: Path) -> None:
         )
 
 
-def read_model(folder: Path, name: str, kind: type[Model]) -> Model:
+def read_model(
+    folder: Path, name: str, kind: type[Model], version_key: str = "bundle_version", version: int = BUNDLE_VERSION
+) -> Model:
     """A JSON file of a bundle as its model.
+
+    Args:
+        version_key, version: under which name the file says its version, and the one that is read.
 
     Raises:
         DamagedError: it is missing, not JSON, of another version, or a key or value is wrong.
     """
     raw = read_file(folder, name)
-    version = parse(raw, name).get("bundle_version")
-    if isinstance(version, int) and version != BUNDLE_VERSION:
-        raise other_version(name, version)
+    said = parse(raw, name).get(version_key)
+    if isinstance(said, int) and said != version:
+        raise other_version(name, said, version)
     try:
         return kind.model_validate_json(raw)
     except ValidationError as error:

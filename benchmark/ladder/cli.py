@@ -45,21 +45,18 @@ def ladder(
     --control alone, only these controls are scored. A step that was scored before is not scored again.
     """
     from benchmark.controls import AXES, CONTROLS
-    from benchmark.errors import BenchmarkError
     from benchmark.ladder.measure import PAGE, measure
     from benchmark.ladder.rows import ladder_lines, ladder_table
+    from benchmark.plan import seeded
     from benchmark.show import ladder_rows
     from curation.cores import default_workers
-    from manifests.text import printable
 
-    if extractor not in ("published", "seeded"):
-        raise BenchmarkError(f"There are no {printable(extractor)} weights: --extractor takes published or seeded.")
     axes = axis if axis else ([] if control else list(AXES))
     kinds = control if control else ([] if axis else list(CONTROLS))
     climbed = measure(
         protocol, real, out, axes=axes, kinds=kinds, steps=steps, clips=clips, keep=keep, cache=cache,
         workers=workers or default_workers(2 << 30), allow_fewer=allow_fewer, partial=partial,
-        seeded=extractor == "seeded", note=_note,
+        seeded=seeded(extractor), note=_note,
     )  # fmt: skip
     if as_json:
         said: dict[str, Any] = {kind: bundle.results.model_dump(mode="json") for kind, bundle in climbed.floors.items()}

@@ -10,15 +10,16 @@ from functools import partial
 from pathlib import Path
 from typing import Any, BinaryIO, Final, TypeVar
 
-from pydantic import BaseModel, ValidationError
+from pydantic import BaseModel
 
 from benchmark.bundle import Problem, code, files
-from benchmark.bundle.files import DamagedError, other_version, parse, plain_file, read_file, read_seal
+from benchmark.bundle.files import DamagedError, plain_file, read_seal
 from benchmark.bundle.lines import same
+from benchmark.bundle.read import read_model
 from benchmark.bundle.tables import read_table, write_table
 from benchmark.errors import BenchmarkError
+from benchmark.folders import whole
 from benchmark.study import ratings
-from benchmark.study.folders import whole
 from benchmark.study.model import FILE as STUDY
 from benchmark.study.model import STUDY_VERSION, Study
 from benchmark.study.ratings import FILE as RATINGS
@@ -127,7 +128,7 @@ def write(folder: Path, study: Study, answers: Sequence[Answer]) -> OpinionBundl
         STUDY: _json(blind),
         RATINGS: partial(write_table, ratings.table(blind, answers)),
     }
-    with whole(folder, frozenset({*_FIXED, files.SEAL}), OPINIONS) as aside:
+    with whole(folder, "bundle", frozenset({*_FIXED, files.SEAL}), OPINIONS) as aside:
         written = {name: _write(aside / name, content) for name, content in contents.items()}
         _write(aside / files.SEAL, lambda file: file.write(files.sealed(written)))
     return OpinionBundle(folder, opinions)
@@ -249,13 +250,4 @@ def _require(folder: Path) -> None:
 
 
 def _read(folder: Path, name: str, kind: type[Model]) -> Model:
-    raw = read_file(folder, name)
-    version = parse(raw, name).get("study_version")
-    if isinstance(version, int) and version != STUDY_VERSION:
-        raise other_version(name, version)
-    try:
-        return kind.model_validate_json(raw)
-    except ValidationError as error:
-        first = error.errors()[0]
-        where = ".".join(str(part) for part in first["loc"])
-        raise DamagedError(name, printable(f"{name} is damaged: {where}: {first['msg']}")[:300] + ".") from error
+    return read_model(folder, name, kind, "study_version", STUDY_VERSION)

@@ -8,11 +8,10 @@ from dataclasses import dataclass
 from itertools import zip_longest
 from pathlib import Path
 
-from pydantic import ValidationError
-
 from benchmark.errors import BenchmarkError
 from benchmark.systems import GROUND_TRUTH, System
-from benchmark.testset.files import FILE, VERSION, TestSet
+from benchmark.testset.files import TestSet
+from benchmark.testset.files import read as read_testset
 from manifests.text import printable
 
 
@@ -43,7 +42,7 @@ def gathered(systems: Sequence[str], real: Path | None, count: int | None, seed:
     Raises:
         BenchmarkError: a folder or video is missing, or a name does not fit: one sentence.
     """
-    testset = None if real is None else _testset(real)
+    testset = None if real is None else read_testset(real)
     folders = _folders(systems, real)
     found = {name: _videos(folder) for name, folder in folders.items()}
     if testset is not None:
@@ -95,19 +94,6 @@ def _folders(systems: Sequence[str], real: Path | None) -> dict[str, Path]:
 
 def _videos(folder: Path) -> dict[str, Path]:
     return {path.stem: path for path in sorted(folder.glob("*.mp4")) if path.is_file()}
-
-
-def _testset(folder: Path) -> TestSet:
-    place = printable(str(folder))
-    try:
-        found = TestSet.model_validate_json((folder / FILE).read_bytes())
-    except OSError as error:
-        raise BenchmarkError(f"There is no test set in {place}: make one with moee bench protocols.") from error
-    except ValidationError as error:
-        raise BenchmarkError(f"The test set in {place} is damaged: make it again with moee bench protocols.") from error
-    if found.version != VERSION:
-        raise BenchmarkError(f"The test set in {place} has version {found.version}, this program reads {VERSION}.")
-    return found
 
 
 def _drawn(clips: Sequence[str], labels: dict[str, str], count: int | None, seed: int) -> tuple[str, ...]:

@@ -15,9 +15,9 @@ from typing import Final
 
 from benchmark.bundle import code
 from benchmark.errors import BenchmarkError
+from benchmark.folders import whole
 from benchmark.study import store
 from benchmark.study.design import pairs, sequences, size, steps
-from benchmark.study.folders import whole
 from benchmark.study.material import Material, gathered
 from benchmark.study.model import FILE, STUDY_VERSION, Kind, Medium, ProtocolName, Rules, Study, StudyClip
 from benchmark.study.questions import QUESTIONS
@@ -78,7 +78,7 @@ def new(folder: Path, wishes: Wishes, note: Callable[[str], None] = lambda text:
     for sentence in notes:
         note(sentence)
     testset = material.testset
-    with whole(folder) as aside:
+    with whole(folder, "study") as aside:
         make_folder(aside / MEDIA)
         study = Study(
             study_version=STUDY_VERSION, title=printable(wishes.title), kind=kind, ties=wishes.ties,

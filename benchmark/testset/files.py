@@ -92,11 +92,11 @@ def as_json(testset: TestSet) -> str:
     return json.dumps(testset.model_dump(mode="json"), indent=1, sort_keys=True, ensure_ascii=True) + "\n"
 
 
-def load(folder: Path, protocol: Protocol) -> TestSet:
-    """Read the list of a test set.
+def read(folder: Path) -> TestSet:
+    """Read the list of a test set, whatever its protocol.
 
     Raises:
-        BenchmarkError: there is none, it is damaged, or it was made for another protocol or version.
+        BenchmarkError: there is none, it is damaged, or of another version.
     """
     place = printable(str(folder))
     try:
@@ -107,6 +107,16 @@ def load(folder: Path, protocol: Protocol) -> TestSet:
         raise BenchmarkError(f"The test set in {place} is damaged: make it again with moee bench protocols.") from error
     if found.version != VERSION:
         raise BenchmarkError(f"The test set in {place} has version {found.version}, this program reads {VERSION}.")
+    return found
+
+
+def load(folder: Path, protocol: Protocol) -> TestSet:
+    """Read the list of a test set that was made for a protocol.
+
+    Raises:
+        BenchmarkError: as `read`, or it was made for another protocol or version.
+    """
+    found, place = read(folder), printable(str(folder))
     if (found.protocol, found.protocol_version) != (protocol.name, protocol.version):
         raise BenchmarkError(
             f"The test set in {place} was made for {printable(found.protocol)} version {found.protocol_version}, not "

@@ -8,8 +8,8 @@ from pathlib import Path
 import numpy as np
 import pytest
 
+from benchmark import folders
 from benchmark.bundle import files, load, load_features, recompute, verify, write_bundle
-from benchmark.bundle import write as writing
 from benchmark.errors import BenchmarkError
 from benchmark.features import SIDES, Clip, Features
 from benchmark.results import MetricResult
@@ -103,7 +103,7 @@ def test_a_bundle_is_replaced_whole_and_nothing_is_left_beside_it(bundle: Path) 
 
 
 def test_it_is_replaced_where_folders_cannot_change_names(bundle: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(writing, "_exchanged", lambda first, second: False)
+    monkeypatch.setattr(folders, "_exchanged", lambda first, second: False)
     make(bundle, system="other")
     assert load(bundle).results.system.name == "other"
     assert [path.name for path in bundle.parent.iterdir()] == [bundle.name]
