@@ -19,13 +19,12 @@ from tests.curation.report.material import HOSTILE, hostile, large
 from tests.curation.report.test_clip_page import clip_of, manifest_of
 from tests.curation.runs import moee
 from tests.proofs.conftest import CuratedReal
-from tests.proofs.test_report import COLOURS, PICTURES, WIDE, WIDTHS, Seen, browser
+from tests.proofs.test_report import COLOURS, PICTURES, WIDE, WIDTHS, Seen
 
 from tests.media.material import recipe, render as film  # isort: skip
 
 pytestmark = pytest.mark.proof
 
-__all__ = ["browser"]  # the fixture
 # Where each panel's lines of the same moment stand on the screen: moment -> set of x, rounded to a tenth of a pixel.
 LINES = """(() => { const found = {}; for (const line of document.querySelectorAll('.panel [data-time]'))
     (found[line.dataset.time] ||= new Set()).add(Math.round(line.getBoundingClientRect().left * 10) / 10);

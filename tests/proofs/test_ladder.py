@@ -4,8 +4,7 @@ Without `MOEE_PROOFS=full`: 10 of the 14 clips, two steps of six axes, and no co
 metrics of fewer than 8 clips (those of sound) are shown and not judged.
 """
 
-import shutil
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from fractions import Fraction
 from pathlib import Path
 from typing import Any
@@ -24,7 +23,7 @@ from media.cut import CutOptions, cut
 from media.probe import probe
 from tests.proofs.conftest import FULL
 from tests.proofs.ladder import all_verify, better_than_truth, climbed, is_worst, print_ladder, print_rungs, value
-from tests.proofs.test_report import OPTIONS, WIDE, WIDTHS, Seen
+from tests.proofs.test_report import WIDE, WIDTHS, Seen
 
 pytestmark = pytest.mark.proof
 OWN = ("ground-truth", "audio-shifted")  # controls that show the clip's own pictures, moving
@@ -136,19 +135,6 @@ def test_outputs_of_other_models_are_scored_by_metrics_that_need_no_pairs(
         assert low <= score.value <= high
         if key in ("fd-pixels", "efid"):
             assert score.value > 10 * of_truth
-
-
-@pytest.fixture(scope="module")
-def browser() -> Iterator[Any]:
-    """Debian's Chromium."""
-    playwright = pytest.importorskip("playwright.sync_api", reason="no playwright: pip install -e '.[dev]'")
-    chromium = shutil.which("chromium")
-    if chromium is None:
-        pytest.skip("no browser: apt-get install chromium")
-    with playwright.sync_playwright() as driver:
-        started = driver.chromium.launch(executable_path=chromium, args=OPTIONS)
-        yield started
-        started.close()
 
 
 @pytest.mark.parametrize("theme", ["light", "dark"])

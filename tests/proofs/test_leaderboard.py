@@ -5,7 +5,6 @@
 
 import os
 import re
-import shutil
 from collections.abc import Iterator
 from dataclasses import dataclass, field
 from fractions import Fraction
@@ -26,10 +25,6 @@ from tests.benchmark.study.material import Crowd, study, video
 
 pytestmark = pytest.mark.proof
 
-OPTIONS = (
-    "--no-sandbox", "--disable-gpu", "--disable-quic", "--no-first-run", "--disable-background-networking",
-    "--disable-component-update", "--disable-sync", "--autoplay-policy=no-user-gesture-required",
-)  # fmt: skip
 FRAME = 1 / 25  # s
 WIDE = """[...document.querySelectorAll('body *')].filter(e => e.getBoundingClientRect().right > innerWidth + 0.5
     && !e.closest('.scroll, .skip, .hidden')).map(e => e.outerHTML.slice(0, 80))"""
@@ -92,19 +87,6 @@ def _inputs(folder: Path, clips: list[str], number: int) -> list[InputFacts]:
             sha256, size = (file_hash(path).sha256, path.stat().st_size) if path.exists() else (f"{place:064x}", 9)
             found.append(InputFacts(role=role, clip=clip, name=path.name, sha256=sha256, bytes=size))  # type: ignore[arg-type]
     return found
-
-
-@pytest.fixture(scope="module")
-def browser() -> Iterator[Any]:
-    """Debian's Chromium with a fresh profile."""
-    playwright = pytest.importorskip("playwright.sync_api", reason="no playwright: pip install -e '.[dev]'")
-    chromium = shutil.which("chromium")
-    if chromium is None:
-        pytest.skip("no browser: apt-get install chromium")
-    with playwright.sync_playwright() as driver:
-        started = driver.chromium.launch(executable_path=chromium, args=OPTIONS)
-        yield started
-        started.close()
 
 
 @pytest.fixture

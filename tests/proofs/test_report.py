@@ -5,9 +5,7 @@
 
 import os
 import re
-import shutil
 import time
-from collections.abc import Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -23,10 +21,6 @@ from tests.proofs.conftest import CuratedReal
 
 pytestmark = pytest.mark.proof
 
-OPTIONS = (
-    "--no-sandbox", "--disable-gpu", "--disable-quic", "--no-first-run", "--disable-background-networking",
-    "--disable-component-update", "--disable-sync",
-)  # fmt: skip
 MILLION = 1_000_000
 WIDTHS = (1280, 390)
 # What reaches beyond the window, save inside a region that scrolls by itself or is there for screen readers only.
@@ -54,19 +48,6 @@ class Seen:
         """Whether nothing was said, nothing asked, and nothing but the file itself fetched."""
         fetched = [url for url in self.requests if not url.startswith("data:")]
         return not self.complaints and not self.dialogs and len(fetched) == 1 and fetched[0].startswith("file:")
-
-
-@pytest.fixture(scope="module")
-def browser(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Any]:
-    """Debian's Chromium with a fresh profile."""
-    playwright = pytest.importorskip("playwright.sync_api", reason="no playwright: pip install -e '.[dev]'")
-    chromium = shutil.which("chromium")
-    if chromium is None:
-        pytest.skip("no browser: apt-get install chromium")
-    with playwright.sync_playwright() as driver:
-        started = driver.chromium.launch(executable_path=chromium, args=OPTIONS)
-        yield started
-        started.close()
 
 
 @pytest.fixture(scope="module")
