@@ -1,9 +1,11 @@
 """`moee curate`: raw video in, manifest and clips out."""
 
 import json
+import re
 import signal
 import sys
 from collections import Counter
+from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
@@ -13,7 +15,9 @@ from curation.errors import CurationError
 
 if TYPE_CHECKING:
     from curation.download import Settings
+    from curation.engines.item import Engine, Limits
     from curation.sources.inputs import Input
+    from curation.stage import Resources
     from curation.watch import Progress
     from manifests.recipe import Recipe
 
@@ -21,9 +25,12 @@ EXAMPLE = "Example: moee curate videos/ --out dataset/  (the same line again res
 
 
 Sources = Annotated[
-    list[Path], typer.Argument(metavar="SOURCE...", help="Video files, folders, lists of URLs, data set folders.")
+    list[str],
+    typer.Argument(metavar="SOURCE...", help="Video files, folders, lists of URLs, data set folders, s3:// addresses."),
 ]
-Out = Annotated[Path, typer.Option("--out", metavar="DIR", help="The manifest's folder, made if missing.")]
+Out = Annotated[
+    str, typer.Option("--out", metavar="DIR", help="The manifest's folder, made if missing, or s3://BUCKET/FOLDER.")
+]
 RecipeName = Annotated[str, typer.Option(metavar="NAME|FILE", help="Stages, thresholds and export settings.")]
 Workers = Annotated[int, typer.Option(min=0, help="Processes; 0 takes one for each core that has the memory.")]
 Cookies = Annotated[Path | None, typer.Option(metavar="FILE", help="URLs: cookies in Netscape's format.")]
@@ -31,7 +38,27 @@ Browser = Annotated[str | None, typer.Option(metavar="NAME", help="URLs: the bro
 Proxy = Annotated[str | None, typer.Option(metavar="URL", help="URLs: the proxy.")]
 Rate = Annotated[float, typer.Option(min=0.001, help="URLs: requests per second to one site.")]
 Private = Annotated[bool, typer.Option("--allow-private", help="URLs: the list may name private addresses.")]
-Retry = Annotated[str | None, typer.Option(metavar="permanent", help="URLs: ask again what failed for good.")]
+Retry = Annotated[
+    str | None,
+    typer.Option(
+        metavar="permanent|quarantined",
+        help="URLs: ask again what failed for good. Sources: try again what killed its processes.",
+    ),
+]
+EngineName = Annotated[str, typer.Option(metavar="local|ray", help="Where the work runs.")]
+Address = Annotated[
+    str | None,
+    typer.Option(metavar="auto|HOST:PORT", help="Ray: the cluster to join; without it, a Ray of this machine alone."),
+]
+Scratch = Annotated[
+    Path | None, typer.Option(metavar="DIR", help="Folder for files in work, on every machine (s3:// only).")
+]
+Attempts = Annotated[int, typer.Option(min=1, help="How often a source may lose its process before it is set aside.")]
+Stall = Annotated[float, typer.Option(min=0, help="Seconds without progress that end a source's process; 0: never.")]
+MaxMemory = Annotated[float, typer.Option(min=0, help="GiB that a source's process may take; 0: all there is.")]
+Share = Annotated[
+    str | None, typer.Option(metavar="K/N", help="Take only every N-th input, the K-th of them first (K from 0).")
+]
 Refresh = Annotated[bool, typer.Option("--refresh", help="URLs: only ask whether they are still there.")]
 Limit = Annotated[int | None, typer.Option(min=1, help="Take only the first N inputs, by name.")]
 DryRun = Annotated[bool, typer.Option("--dry-run", help="Print the plan and the resolved recipe, and stop.")]
@@ -42,11 +69,17 @@ def curate(
     sources: Sources,
     out: Out,
     recipe: RecipeName = "talking-head",
-    engine: Annotated[str, typer.Option(help="Where the work runs: local.")] = "local",
+    engine: EngineName = "local",
+    address: Address = None,
     workers: Workers = 0,
     limit: Limit = None,
+    share: Share = None,
     dry_run: DryRun = False,
     as_json: Json = False,
+    scratch: Scratch = None,
+    attempts: Attempts = 3,
+    stall: Stall = 900.0,
+    max_memory: MaxMemory = 8.0,
     cookies: Cookies = None,
     cookies_from_browser: Browser = None,
     proxy: Proxy = None,
@@ -58,54 +91,131 @@ def curate(
     """Curate videos into a manifest of measured clips and the files of the kept ones."""
     from curation.cores import default_workers
     from curation.download import Settings
-    from curation.pipeline import build
-    from curation.sources import inputs_of
+    from curation.engines.item import Limits
+    from curation.pipeline import build, needs
     from manifests.recipe import load_recipe
-    from manifests.text import printable
 
-    if engine != "local":
-        raise CurationError(f"there is no engine {engine!r}: use --engine local")
-    if retry not in (None, "permanent"):
-        raise CurationError(f"there is no --retry {retry!r}: use --retry permanent")
+    if engine not in ENGINES:
+        raise CurationError(f"there is no engine {engine!r}: use --engine {' or --engine '.join(ENGINES)}")
+    if address is not None and engine != "ray":
+        raise CurationError("--address names a Ray cluster: add --engine ray")
+    if retry not in (None, "permanent", "quarantined"):
+        raise CurationError(f"there is no --retry {retry!r}: use --retry permanent or --retry quarantined")
     chosen = load_recipe(recipe)
-    stages = build(chosen).stages
-    inputs = inputs_of(sources, out, chosen.dataset, note=lambda text: print(printable(text), file=sys.stderr))[:limit]
+    resources = needs(build(chosen).stages)
+    place = out.removeprefix("file://")
+    inputs = _inputs(sources, place, chosen.dataset, share)[:limit]
     if not inputs:
         raise CurationError("the sources hold no files: give a video file or a folder of them")
-    count = workers or default_workers(max(stage.resources.memory for stage in stages))
+    count = workers or default_workers(resources.memory)
     if dry_run:
         from curation.plan import plan
 
-        print(json.dumps(plan(inputs, chosen, count, out), indent=2))
+        print(json.dumps(plan(inputs, chosen, count, Path(place)), indent=2))
         return
-    fetch = Settings(
-        max_height=chosen.fetch.max_height,
-        rate=rate,
-        cookies_file=cookies,
-        cookies_from_browser=cookies_from_browser,
-        proxy=proxy,
-        allow_private=allow_private,
-        retry_permanent=retry == "permanent",
+    limits = Limits(stall=stall, memory=int(max_memory * 2**30))
+    how = How(
+        engine=_engine(engine, address, workers, count, attempts, limits, resources),
+        workers=count,
+        scratch=scratch,
+        retry_quarantined=retry == "quarantined",
+        fetch=Settings(
+            max_height=chosen.fetch.max_height,
+            rate=rate,
+            cookies_file=cookies,
+            cookies_from_browser=cookies_from_browser,
+            proxy=proxy,
+            allow_private=allow_private,
+            retry_permanent=retry == "permanent",
+        ),
     )
-    _run(inputs, out, chosen, count, fetch, refresh=refresh, as_json=as_json)
+    _run(inputs, place, chosen, how, refresh=refresh, as_json=as_json)
 
 
-def _run(
-    inputs: "list[Input]", out: Path, recipe: "Recipe", workers: int, fetch: "Settings", *, refresh: bool, as_json: bool
-) -> None:
+ENGINES = ("local", "ray")
+
+
+@dataclass(frozen=True)
+class How:
+    """How a run is done, whatever it is that is done."""
+
+    engine: "Engine"
+    workers: int
+    scratch: Path | None
+    retry_quarantined: bool
+    fetch: "Settings"
+
+
+def _engine(
+    name: str,
+    address: str | None,
+    asked: int,
+    workers: int,
+    attempts: int,
+    limits: "Limits",
+    resources: "Resources",
+) -> "Engine":
+    """The engine of that name; Ray takes as many workers as its cluster has cores for, unless a number is asked."""
+    if name == "local":
+        from curation.engines.local import LocalEngine
+
+        return LocalEngine(workers, attempts, limits)
+    from curation.engines.cluster import RayEngine, connect
+
+    connect(address, asked)
+    return RayEngine(address, asked, attempts, limits, resources)
+
+
+def _inputs(sources: list[str], out: str, dataset: str | None, share: str | None) -> "list[Input]":
+    """All inputs, or this share of them: labels and names are those of the whole."""
+    from curation.sources import inputs_of
+    from curation.sources.objects import list_objects
+    from curation.storage.bucket import is_address
+    from manifests.text import printable
+
+    objects = [source for source in sources if is_address(source)]
+    paths = [Path(source.removeprefix("file://")) for source in sources if not is_address(source)]
+    if objects and dataset not in (None, "folder"):
+        raise CurationError(f"the data set {dataset} is read from a folder, not from {objects[0]}: copy it to a disk")
+    found = list_objects(objects, out) if objects else []
+    if paths:
+        found += inputs_of(paths, Path(out), dataset, note=lambda text: print(printable(text), file=sys.stderr))
+    if objects and paths:
+        found.sort(key=lambda item: (item.name, item.origin))
+    if share is None:
+        return found
+    matched = re.fullmatch(r"(\d+)/(\d+)", share)
+    if matched is None or int(matched[1]) >= int(matched[2]):
+        raise CurationError(f"--share {share!r} is no K/N with K from 0 to N - 1, such as 0/8")
+    return found[int(matched[1]) :: int(matched[2])]
+
+
+def _run(inputs: "list[Input]", out: str, recipe: "Recipe", how: How, *, refresh: bool, as_json: bool) -> None:
     from curation.missing import say_it_once
     from curation.run import curate as run
     from curation.show import as_dict, print_report
+    from curation.storage.bucket import is_address
     from curation.watch import Progress
 
     say_it_once()
     stopped = _Stopped()
+    place: Path | str = out if is_address(out) else Path(out)
     try:
         with Progress() as progress:
             if refresh:
-                _refresh(inputs, out, fetch, progress, as_json)
+                _refresh(inputs, Path(out), how.fetch, progress, as_json)
                 return
-            report = run(inputs, out, recipe, workers=workers, watcher=progress, fetch=fetch)
+            report = run(
+                inputs,
+                place,
+                recipe,
+                workers=how.workers,
+                watcher=progress,
+                fetch=how.fetch,
+                engine=how.engine,
+                scratch=how.scratch,
+                retry_quarantined=how.retry_quarantined,
+            )
     except KeyboardInterrupt:
         print("stopped; what was finished is kept: the same command goes on from there", file=sys.stderr)
         raise typer.Exit(128 + stopped.signal) from None

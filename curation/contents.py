@@ -7,7 +7,7 @@ from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from pathlib import Path
 
-from curation.sources.inputs import Input
+from curation.sources.inputs import Input, Object
 from manifests.schema import make_id
 
 READ_BYTES = 1 << 20
@@ -53,6 +53,7 @@ class Contents:
     def __init__(self, folder: Path) -> None:
         self.path = folder / FILE
         self.known: dict[str, tuple[int, int, str]] = {}
+        self.unreadable: dict[str, str] = {}
         for row in self._lines():
             self.known[row["path"]] = (row["bytes"], row["mtime_ns"], row["sha256"])
 
@@ -86,7 +87,32 @@ class Contents:
                 tick(len(found))
         return found
 
+    def unknown(self, inputs: Sequence[Input]) -> list[Object]:
+        """Objects whose content is not known: any worker may read them (`hash_object`)."""
+        objects = [item.object for item in inputs if item.object is not None and not item.error]
+        return [found for found in objects if self._known(found) is None]
+
+    def learn(self, found: Object, sha256: str | None, error: str) -> None:
+        """What a worker read."""
+        if not sha256:
+            self.unreadable[found.url] = error
+            return
+        name = repr(found.url)
+        row = {"path": name, "bytes": found.bytes, "mtime_ns": found.mtime_ns, "sha256": sha256}
+        self.known[name] = (found.bytes, found.mtime_ns, sha256)
+        with self.path.open("a", encoding="utf-8") as file:
+            file.write(json.dumps(row) + "\n")
+
+    def _known(self, found: Object) -> str | None:
+        known = self.known.get(repr(found.url))
+        return known[2] if known and known[:2] == (found.bytes, found.mtime_ns) else None
+
     def _content(self, item: Input) -> tuple[Content, list[dict]]:
+        if item.object is not None and not item.error:
+            sha256 = self._known(item.object)
+            if sha256 is None:
+                return Content(item, error=self.unreadable.get(item.object.url) or "it was not read"), []
+            return Content(item, sha256, item.object.bytes, item.object.mtime_ns), []
         if item.error or item.path is None:
             return Content(item, error=item.error or "it was not fetched"), []
         new: list[dict] = []
@@ -110,3 +136,18 @@ class Contents:
         found = (facts.st_size, facts.st_mtime_ns, digest.hexdigest())
         new.append({"path": name, "bytes": found[0], "mtime_ns": found[1], "sha256": found[2]})
         return found
+
+
+def hash_object(found: Object) -> str:
+    """The sha256 of an object's bytes, read by a worker.
+
+    Raises:
+        StorageError: it cannot be read.
+    """
+    from curation.storage.bucket import split
+
+    bucket, name = split(found.url)
+    digest = hashlib.sha256()
+    for block in bucket.blocks(name):
+        digest.update(block)
+    return digest.hexdigest()

@@ -4,13 +4,14 @@ import dataclasses
 import time
 from typing import TYPE_CHECKING, Any
 
-from curation.engines.local import report_progress
+from curation.engines.item import allow, report_progress
 from curation.missing import say_it_once
 from curation.pipeline import Pipeline, config_hash
 from curation.stage import Drop, Fail, FrameConsumer, PixelStage, SourceWork, Stage
 from curation.stages.export import exported
 from curation.stages.labels import labels_hash
 from curation.stages.probe import source_row
+from curation.storage.work import at_hand
 from curation.task import Done, Task
 from manifests.errors import ManifestError
 from manifests.outcomes import Dropped, Failed, Kept, Outcome
@@ -19,6 +20,7 @@ from manifests.store import Store
 if TYPE_CHECKING:
     import pyarrow as pa
 
+PATIENCE = 4.0  # s that a stage without visible progress may take for each second of the source, beside the limit
 _JUDGED = {  # stages that speak of clips, and the states in which a clip leaves them
     "select": ("kept", "dropped", "failed"),
     "export": ("kept", "failed"),
@@ -27,9 +29,10 @@ _JUDGED = {  # stages that speak of clips, and the states in which a clip leaves
 
 
 def curate_source(task: Task) -> Done:
-    """Bring one source up to date and write its head; runs in a worker process."""
+    """Bring one source up to date and write its head; runs in a worker process, on any machine."""
     say_it_once()
-    return _Run(task).run()
+    with at_hand(task) as here:
+        return _Run(here).run()
 
 
 class _Run:
@@ -38,6 +41,7 @@ class _Run:
         self.store = Store(task.out)
         self.work = task.work()
         self.keys = task.pipeline.keys(task.id, labels_hash(task.labels))
+        task.check_models(self.keys)
         self.reached: dict[str, str] = {}
         self.done = Done(task.id)
 
@@ -64,6 +68,7 @@ class _Run:
             return None
         started = time.monotonic()
         for stage in stale:
+            report_progress(0.0)
             ended = stage.run(self.work)
             if ended:
                 tables = {"sources": source_row(self.work)}  # what is known of a source that ends here
@@ -92,6 +97,7 @@ class _Run:
             return self._fail_decode(stale[0], "no frame of the video could be decoded", time.monotonic() - started)
         self.work.report = report
         decode = time.monotonic() - started - sum(consumer.seconds for _, consumer in consumers)
+        allow(PATIENCE * self._seconds())
         for stage, consumer in consumers:
             tables = consumer.finish(report)
             for name, table in tables.items():
@@ -123,6 +129,7 @@ class _Run:
             if stage.name == "export":
                 self.work.exported = last_export(self.store, stage, self.task.id)
                 recut = True
+            allow(PATIENCE * self._seconds())
             started = time.monotonic()
             before = dict(self.work.tables)
             self.work.frames_decoded = 0
@@ -137,6 +144,10 @@ class _Run:
             if ended:
                 return ended
         return None
+
+    def _seconds(self) -> float:
+        """How long the source is."""
+        return float(self.work.facts.duration or 0) if self.work.facts else 0.0
 
     def _unload_files(self) -> None:
         """Exported files are gone: go back to the table that export reads."""

@@ -4,11 +4,12 @@ import dataclasses
 import difflib
 import hashlib
 import json
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, TypeVar
 
 from curation.errors import CurationError
-from curation.stage import ManifestStage, PixelStage, Stage
+from curation.stage import ManifestStage, PixelStage, Resources, Stage
 from curation.stages.captions import Captions
 from curation.stages.clips import Clips
 from curation.stages.embeddings import Embeddings
@@ -90,6 +91,16 @@ def config_hash(stage: Stage | ManifestStage) -> str:
     """Hash of a stage's settings; the same settings give the same hash on any machine."""
     settings = dataclasses.asdict(stage)  # type: ignore[call-overload]
     return hashlib.sha256(json.dumps(settings, sort_keys=True).encode()).hexdigest()[:16]
+
+
+def needs(stages: Sequence[Stage]) -> Resources:
+    """What one source needs of a machine: its stages run one after the other, in one process."""
+    declared = [stage.resources for stage in stages]
+    return Resources(
+        cpus=max(one.cpus for one in declared),
+        gpus=max(one.gpus for one in declared),
+        memory=max(one.memory for one in declared),
+    )
 
 
 def build(recipe: "Recipe") -> Pipeline:

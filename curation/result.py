@@ -39,18 +39,20 @@ class RunReport:
         analysed_of: frames of the sources that it analysed in this run.
         exported_frames: frames decoded for exports in this run.
         worked: sources that a worker brought up to date.
+        attempts: how often a worker began with a source: more than sources where processes died.
         held: inputs in the folder, of this and of earlier calls, and its kept clips.
         models: weights that the face tracks depend on.
         missing: a sentence for each optional model that was not used because it is absent or damaged.
     """
 
-    out: Path
+    out: Path | str
     results: list[Result] = field(default_factory=list)
     source_frames: int = 0
     analysed_frames: int = 0
     analysed_of: int = 0
     exported_frames: int = 0
     worked: int = 0
+    attempts: int = 0
     held: tuple[int, int] = (0, 0)
     seconds: float = 0.0
     stage_seconds: dict[str, float] = field(default_factory=dict)

@@ -1,7 +1,6 @@
 """The whole run: inputs, what is done already, the rest on an engine, the snapshot."""
 
 import errno
-import os
 import time
 from collections.abc import Callable, Iterable, Sequence
 from pathlib import Path
@@ -10,29 +9,31 @@ from typing import TYPE_CHECKING, Protocol
 from curation.after import After
 from curation.before import Before
 from curation.certify import certify
-from curation.contents import Content, Contents
-from curation.engines.local import Finished, LocalEngine
+from curation.consistency import Consistency
+from curation.contents import Content, Contents, hash_object
+from curation.engines.item import Engine, Finished
+from curation.engines.local import LocalEngine
 from curation.errors import CurationError
-from curation.missing import ABSENT
 from curation.one_source import commit_input, curate_source
 from curation.pipeline import Pipeline, build
 from curation.result import Result, RunReport
 from curation.sources.inputs import Input, printable
 from curation.stage import Drop, Fail
 from curation.stages.labels import labels_hash
+from curation.storage import Place, place_of
+from curation.storage.bucket import StorageError
 from curation.task import Done, SourceUnavailableError, Task
 from curation.whole.step import WholeManifest
 from manifests.errors import ManifestError
-from manifests.files import exclusive
 from manifests.recipe import Recipe
 from manifests.store import Head, Store
-from manifests.tables import SCHEMA_VERSION
 from perception.errors import PerceptionError
 
 if TYPE_CHECKING:
     from curation.download import Settings
 
 FULL = (errno.ENOSPC, errno.EDQUOT)
+RETRY_QUARANTINED = "--retry quarantined tries it again"
 
 
 class Watcher(Protocol):
@@ -59,22 +60,28 @@ class Watcher(Protocol):
 
 def curate(
     inputs: Sequence[Input],
-    out: Path,
+    out: Path | str,
     recipe: Recipe,
     *,
     workers: int,
     watcher: Watcher,
     fetch: "Settings | None" = None,
+    engine: Engine | None = None,
+    scratch: Path | None = None,
+    retry_quarantined: bool = False,
 ) -> RunReport:
     """Curate the inputs into the folder `out`; running it again resumes.
 
     Args:
-        inputs: files, and URLs, which are fetched first.
-        out: the manifest's folder, made if missing.
+        inputs: files, objects, and URLs, which are fetched first.
+        out: the manifest's folder, made if missing, or an address in shared storage.
         recipe: settings, thresholds, form of the export.
-        workers: processes.
+        workers: processes; also threads that read files.
         watcher: is told of the progress.
         fetch: how to ask for URLs; None for the default way.
+        engine: where the work runs; None for processes of this machine.
+        scratch: folder for files in work, on every machine; None for the system's.
+        retry_quarantined: sources that killed their process in an earlier run are tried again.
 
     Raises:
         CurationError: the folder cannot be written, the disk is full, or the folder holds what this run would spoil.
@@ -83,14 +90,12 @@ def curate(
     """
     started = time.monotonic()
     pipeline = build(recipe)
-    try:
-        out.mkdir(parents=True, exist_ok=True)
-        (out / "clips").mkdir(exist_ok=True)
-    except OSError as error:
-        raise CurationError(f"the folder {printable(out)!r} cannot be written ({error.strerror})") from None
-    with exclusive(out):
-        run = _Curation(out, recipe, pipeline, workers, watcher)
-        report = run.run(_fetched(inputs, out, fetch, watcher))
+    place = place_of(out, scratch)
+    with place.held():
+        run = _Curation(place, recipe, pipeline, workers, watcher, engine or LocalEngine(workers))
+        run.retry_quarantined = retry_quarantined
+        report = run.run(_fetched(inputs, place.root, fetch, watcher))
+    report.out = out
     report.seconds = time.monotonic() - started
     return report
 
@@ -105,23 +110,28 @@ def _fetched(inputs: Sequence[Input], out: Path, fetch: "Settings | None", watch
 
 
 class _Curation:
-    def __init__(self, out: Path, recipe: Recipe, pipeline: Pipeline, workers: int, watcher: Watcher) -> None:
-        self.out = out
+    def __init__(
+        self, place: Place, recipe: Recipe, pipeline: Pipeline, workers: int, watcher: Watcher, engine: Engine
+    ) -> None:
+        self.place = place
+        self.out = place.root
         self.recipe = recipe
         self.pipeline = pipeline
         self.workers = workers
         self.watcher = watcher
-        self.store = Store(out)
+        self.engine = engine
+        self.store = Store(self.out)
         self.heads = self.store.heads()
-        self.report = RunReport(out)
-        self.before = Before.read(out)
-        self.present = _files_present(out / "clips")
+        self.report = RunReport(self.out)
+        self.before = Before.read(self.out)
+        self.consistency = Consistency(self.before, recipe, pipeline, watcher.note)
+        self.present = place.clips()
+        self.retry_quarantined = False
 
     def run(self, inputs: Sequence[Input]) -> RunReport:
-        self._check_models()
-        self._sweep()
-        total = len(inputs)
-        contents = Contents(self.out).of(inputs, self.workers, lambda done: self.watcher.reading(done, total))
+        self.report.missing, self.report.models = self.consistency.check_models()
+        self.place.sweep()
+        contents = self._contents(inputs)
         sources: dict[str, Content] = {}  # id -> the first input with that content
         duplicates = [item for item in contents if sources.setdefault(item.id, item) is not item]
         self._refuse_mixture(sources)
@@ -133,10 +143,19 @@ class _Curation:
         self.watcher.begin([task.bytes for task in tasks], len(self.report.results))
         self._work(tasks, self.watcher.tick)
         self._whole(sources)
-        self.store.collect_garbage()
+        self.place.publish()
+        self.place.collect()
         self.report.results.sort(key=lambda result: (result.name, result.id))
         self.report.source_frames = self._frames(sources)
         return self.report
+
+    def _contents(self, inputs: Sequence[Input]) -> list[Content]:
+        """What the inputs hold: files are hashed by threads of this process, objects by the engine's workers."""
+        contents, total = Contents(self.out), len(inputs)
+        unknown = contents.unknown(inputs)
+        for end in self.engine.run(hash_object, unknown) if unknown else ():
+            contents.learn(unknown[end.index], end.value, str(end.error or end.died or ""))
+        return contents.of(inputs, self.workers, lambda done: self.watcher.reading(done, total))
 
     def _whole(self, sources: dict[str, Content]) -> None:
         """Persons, duplicates and splits over all sources, and the snapshot that names them."""
@@ -156,7 +175,7 @@ class _Curation:
 
     def _restore(self, sources: dict[str, Content], left: After) -> bool:
         """Cut the clips again that were set aside as duplicates of a clip that is gone; whether there were any."""
-        lost = left.without_file(_files_present(self.out / "clips"))
+        lost = left.without_file(self.place.clips())
         tasks = [self._task_of(sources[source]) for source in sorted(lost) if source in sources]
         again = {task.id for task in tasks}
         self.report.results = [result for result in self.report.results if result.id not in again]
@@ -168,74 +187,12 @@ class _Curation:
             )
         return bool(tasks)
 
-    def _sweep(self) -> None:
-        """Remove what a killed run left unfinished; no other run is at work here (`exclusive`)."""
-        from media.cut import UNFINISHED
-
-        for file in (self.out / "clips").glob(UNFINISHED):
-            file.unlink()
-
-    # -- what this run may not spoil --------------------------------------------------------------
-
-    def _check_models(self) -> None:
-        """Say which models are not here; better landmarks are not replaced because a folder is missing."""
-        from curation.missing import missing
-        from perception.landmarks import BUNDLE, MESH
-
-        self.report.missing = tuple(missing(self.pipeline.stages))
-        for sentence in self.report.missing:
-            self.watcher.note(sentence)
-        self._refuse_other_embeddings()
-        (faces,) = [stage for stage in self.pipeline.pixel if stage.name == "faces"]
-        self.report.models = faces.models()
-        names = {model.split("@")[0] for model in self.report.models}
-        if MESH not in names:
-            return
-        if any(model.startswith(f"{BUNDLE}@") for model in self.before.models):
-            raise CurationError(
-                f"this folder was made with the model {BUNDLE}, which is missing now: set MOEE_WEIGHTS, run "
-                f"`moee models fetch {BUNDLE}`, or use another --out"
-            )
-        self.watcher.note(f"{BUNDLE} is not here: landmarks come from {MESH}, without blendshapes (see moee doctor)")
-
-    def _refuse_other_embeddings(self) -> None:
-        """Faces of two models cannot be compared: persons would get other ids, and one person two of them."""
-        now = {model for stage in self.pipeline.pixel if stage.name == "embeddings" for model in stage.models()}
-        asked = ((self.before.recipe or {}).get("stages") or {}).get("embeddings")
-        if asked != self.recipe.stages.get("embeddings"):
-            return  # another model was asked for: all sources are given again, or `_refuse_mixture` says so
-        if self.before.keys and not self.before.embedded and not any(model.endswith(ABSENT) for model in now):
-            self.watcher.note("persons are told apart for the first time in this folder: clips may change their split")
-        if self.before.embedded and now != self.before.embedded:
-            former = " and ".join(sorted(model.split("@")[0] for model in self.before.embedded))
-            raise CurationError(
-                f"the persons of this folder were told apart by {former}, not what this machine would use now: see "
-                "moee doctor, set stages.embeddings.model, or use another --out"
-            )
-
     def _refuse_mixture(self, sources: dict[str, Content]) -> None:
-        """One manifest has one recipe: sources that are not given again would keep the old one."""
         places = {item.input.origin for item in sources.values()}
         others = [head for head in self.heads.values() if head.source not in sources and head.origin not in places]
-        if others and self.before.version not in (None, SCHEMA_VERSION):
-            raise CurationError(
-                f"this folder holds {len(others)} other sources in tables of version {self.before.version}, this "
-                f"program writes {SCHEMA_VERSION}: give all of its sources again, or use another --out"
-            )
-        if self.before.recipe is None:
-            return
-        for note in self.before.other_judges(self.pipeline.stages) if others else ():
-            self.watcher.note(note)
-        before = Recipe.model_validate(self.before.recipe)
-        if before.hash == self.recipe.hash:
-            return
-        if others:
-            raise CurationError(
-                f"this folder holds {len(others)} other sources curated with the recipe {before.name!r}: give all "
-                "sources again, or use another --out"
-            )
-        # Exports replace files under their names: until the new snapshot, the folder must not open with the old one.
-        (self.out / "manifest.json").unlink(missing_ok=True)
+        if self.consistency.refuse_mixture(others):
+            # Exports replace files under their names: until the new snapshot the folder must not open with the old one
+            self.place.close_snapshot()
 
     def _forget_replaced(self, sources: dict[str, Content], duplicates: Sequence[Content]) -> None:
         """What lay in the place of an input before is gone, when it is another source now."""
@@ -263,13 +220,12 @@ class _Curation:
         return self._task_of(item)
 
     def _task_of(self, item: Content) -> Task:
-        assert item.input.path is not None
         return Task(
             out=self.out,
             pipeline=self.pipeline,
             id=item.id,
             name=item.input.name,
-            path=item.input.path,
+            path=item.input.path or Path(),
             origin=item.input.origin,
             sha256=item.sha256,
             bytes=item.bytes,
@@ -278,11 +234,15 @@ class _Curation:
             sound_sha256=item.sound_sha256,
             labels=item.input.labels,
             facts=item.input.facts,
+            object=item.input.object.url if item.input.object else None,
+            keys=tuple(self.pipeline.keys(item.id, labels_hash(item.input.labels)).items()),
         )
 
     def _holds(self, head: Head, item: Content) -> bool:
         """Whether a source's last result is what this run would make, in the snapshot and with all its files."""
-        if head.retry or (head.origin, head.name) != (item.input.origin, item.input.name):
+        if head.retry or (head.quarantined and self.retry_quarantined):
+            return False
+        if (head.origin, head.name) != (item.input.origin, item.input.name):
             return False
         wanted = self.pipeline.keys(head.source, labels_hash(item.input.labels))
         if any(wanted.get(stage) != key for stage, key in head.keys.items()):
@@ -312,24 +272,27 @@ class _Curation:
     # -- work -------------------------------------------------------------------------------------
 
     def _work(self, tasks: Sequence[Task], tick: Callable[[Sequence[float]], None]) -> None:
-        engine = LocalEngine(self.workers)
-        for end in engine.run(curate_source, tasks, tick=tick) if tasks else ():
+        tasks = self.place.prepare(list(tasks))
+        for end in self.engine.run(curate_source, tasks, tick=tick) if tasks else ():
             self._take(tasks[end.index], end)
+        self.place.settle()
 
     def _take(self, task: Task, end: Finished) -> None:
+        self.report.attempts += end.attempts
         if end.died:
-            sentence = f"its worker process died {end.attempts} times ({end.died}); it is tried again next time"
-            self._end(task, task.id, Fail(sentence), retry=True)
-        elif isinstance(end.error, SourceUnavailableError):
+            sentence = f"quarantined: its worker process died {end.attempts} times ({end.died}); {RETRY_QUARANTINED}"
+            self._end(task, task.id, Fail(sentence), retry=False, quarantined=True)
+        elif isinstance(end.error, (SourceUnavailableError, StorageError)):
             self._end(task, task.id, Fail(str(end.error)), retry=True)
         elif isinstance(end.error, OSError) and end.error.errno in FULL:
             raise CurationError(f"the disk of {printable(self.out)!r} is full: free some space, then run again")
-        elif isinstance(end.error, (ManifestError, PerceptionError, ImportError)):
+        elif isinstance(end.error, (CurationError, ManifestError, PerceptionError, ImportError)):
             raise end.error  # the folder, a model or a package is at fault: no other source would fare better
         elif end.error is not None:
             sentence = f"unexpected {type(end.error).__name__}: {' '.join(str(end.error).split())}"
             self._end(task, task.id, Fail(sentence), retry=True)
         else:
+            self.place.taken(task)
             self._take_done(task, end.value)
 
     def _take_done(self, task: Task, done: Done) -> None:
@@ -348,7 +311,9 @@ class _Curation:
         self.report.results.append(result)
         self.watcher.ended(result)
 
-    def _end(self, item: Content | Task, source: str, ended: Drop | Fail, *, retry: bool) -> None:
+    def _end(
+        self, item: Content | Task, source: str, ended: Drop | Fail, *, retry: bool, quarantined: bool = False
+    ) -> None:
         """End an input that no worker brought to an end."""
         if isinstance(item, Content):
             item = Task(
@@ -371,8 +336,10 @@ class _Curation:
             reasons=ended.reasons if isinstance(ended, Drop) else (),
             error=ended.error if isinstance(ended, Fail) else None,
             retry=retry,
+            quarantined=quarantined,
         )
         self.store.write_head(head)
+        self.place.gave(source)
         self._settle(Result(item.name, source, head.status, head.reasons, head.error))
 
     def _frames(self, sources: Iterable[str]) -> int:
@@ -384,9 +351,3 @@ class _Curation:
         table = pq.read_table(self.out / "sources.parquet", columns=["id", "frames"])
         mine = pa.array(list(sources), pa.string())
         return pc.sum(table.filter(pc.is_in(table.column("id"), mine)).column("frames")).as_py() or 0
-
-
-def _files_present(folder: Path) -> dict[str, int]:
-    """Size of each exported file, from one listing: 18,000 clips take a fraction of a second."""
-    with os.scandir(folder) as entries:
-        return {f"clips/{entry.name}": entry.stat().st_size for entry in entries if entry.is_file()}

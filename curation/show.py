@@ -21,6 +21,7 @@ def as_dict(report: "RunReport") -> dict[str, Any]:
         "failed": report.count("failed"),
         "clips": sum(result.clips for result in report.results),
         "sources_worked": report.worked,
+        "attempts": report.attempts,
         "frames": {
             "source": report.source_frames,
             "analysis_decoded": report.analysed_frames,
@@ -70,7 +71,7 @@ def print_report(report: "RunReport") -> None:
         print("listed above are the inputs that failed; --json lists all" if shown else "--json lists all inputs")
     counts = " + ".join(f"{report.count(status)} {status}" for status in ("kept", "dropped", "failed"))
     clips = sum(result.clips for result in report.results)
-    print(f"{len(report.results)} inputs = {counts}; {clips} clips in {printable(str(report.out / 'clips'))}")
+    print(f"{len(report.results)} inputs = {counts}; {clips} clips in {printable(f'{report.out}/clips')}")
     print(f"{_decoded(report)}; exports decoded {report.exported_frames}; {report.seconds:.1f} s")
     if report.held[0] > len(report.results):
         print(

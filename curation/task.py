@@ -2,9 +2,11 @@
 
 import errno
 import os
+import socket
 from dataclasses import dataclass, field
 from pathlib import Path
 
+from curation.errors import CurationError
 from curation.pipeline import Pipeline
 from curation.sources.inputs import Facts, Label
 from curation.stage import SourceWork
@@ -25,7 +27,19 @@ UNREADABLE = (
 
 @dataclass(frozen=True)
 class Task:
-    """What a worker needs to curate one source; small and picklable."""
+    """What a worker needs to curate one source; small and picklable.
+
+    Args:
+        out: the manifest's folder, or, with a bucket, the driver's copy of it.
+        path: the file, where it lies on a disk that the worker sees.
+        sound: the file of its sound, when that is another one.
+        object: its address in shared storage, when it must be fetched from there first.
+        sound_object: that of its sound.
+        bucket: address of the place that takes the results, when that is no folder.
+        known: stage and key of each result that the bucket holds.
+        scratch: folder for files in work; None for the system's.
+        keys: what the driver calls each stage's result; a worker whose models differ would call it otherwise.
+    """
 
     out: Path
     pipeline: Pipeline
@@ -40,6 +54,12 @@ class Task:
     sound_sha256: str | None = None
     labels: tuple[Label, ...] = ()
     facts: Facts | None = None
+    object: str | None = None
+    sound_object: str | None = None
+    bucket: str | None = None
+    known: tuple[tuple[str, str], ...] = ()
+    scratch: Path | None = None
+    keys: tuple[tuple[str, str], ...] = ()
 
     def work(self) -> SourceWork:
         """The source as stages see it."""
@@ -65,6 +85,7 @@ class Task:
         reasons: tuple[str, ...] = (),
         error: str | None = None,
         retry: bool = False,
+        quarantined: bool = False,
     ) -> Head:
         """What is current for the source."""
         return Head(
@@ -79,7 +100,24 @@ class Task:
             reasons=reasons,
             error=error,
             retry=retry,
+            quarantined=quarantined,
         )
+
+    def check_models(self, keys: dict[str, str]) -> None:
+        """Refuse to work with other models than the driver has: one manifest would hold results of both.
+
+        Args:
+            keys: what this process calls each stage's result.
+
+        Raises:
+            CurationError: a stage has other models, another version or another program here.
+        """
+        for stage, key in self.keys:
+            if keys.get(stage) != key:
+                raise CurationError(
+                    f"the machine {socket.gethostname()} has other models or another version for the stage {stage} "
+                    "than the one that started the run: give all the same (see moee doctor and MOEE_WEIGHTS)"
+                )
 
     def check_unchanged(self, error: Exception | None = None) -> None:
         """Tell a fault of the file's content from one of its place.

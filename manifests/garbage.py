@@ -27,7 +27,7 @@ def collect(store: "Store") -> int:
     for head in store.heads().values():
         for part in store.current(head):
             named[part.folder] = {COMMIT, *(entry.file for entry in part.tables.values())}
-    clips = _kept_files(store.root)
+    clips = kept_files(store.root)
     with plain_errors(store.root):
         removed = _collect_parts(store.root / "parts", named)
         removed += sum(_remove(path) for path in _unfinished(store.root))
@@ -37,7 +37,7 @@ def collect(store: "Store") -> int:
     return removed
 
 
-def _kept_files(root: Path) -> set[str]:
+def kept_files(root: Path) -> set[str]:
     """What the snapshot names: a duplicate that a stage over the whole manifest dropped keeps no file."""
     table = read_table("clips", root / "clips.parquet", columns=["file", "status"])
     return set(table.filter(pc.equal(table["status"], "kept"))["file"].to_pylist())

@@ -77,6 +77,7 @@ class Head:
         reasons: why it was dropped.
         error: one sentence on what failed.
         retry: whether the next run should try again.
+        quarantined: whether it killed the processes that worked on it: only tried again when that is asked for.
     """
 
     source: str
@@ -90,6 +91,7 @@ class Head:
     reasons: tuple[str, ...] = ()
     error: str | None = None
     retry: bool = False
+    quarantined: bool = False
 
     def __post_init__(self) -> None:
         object.__setattr__(self, "reasons", tuple(self.reasons))

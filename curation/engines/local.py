@@ -9,30 +9,12 @@ import time
 from collections import deque
 from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import FIRST_COMPLETED, Future, wait
-from dataclasses import dataclass
 from typing import Any
+
+from curation.engines.item import Finished, Limits, how_it_ended, working
 
 POLL_SECONDS = 0.25
 AHEAD = 3  # items given to the pool per worker: none idles, and 18,000 futures are not polled
-
-
-@dataclass(frozen=True)
-class Finished:
-    """What became of one item.
-
-    Args:
-        index: its place in the sequence given to `run`.
-        value: what the function returned, or None.
-        error: the exception that it raised, or None.
-        died: how its process ended when it did not end by itself (`signal 9`), or None.
-        attempts: how often it was tried.
-    """
-
-    index: int
-    value: Any = None
-    error: BaseException | None = None
-    died: str | None = None
-    attempts: int = 1
 
 
 class LocalEngine:
@@ -41,11 +23,13 @@ class LocalEngine:
     Args:
         workers: processes.
         attempts: how often an item may lose its process before it is given up.
+        limits: what an item may take.
     """
 
-    def __init__(self, workers: int, attempts: int = 2) -> None:
+    def __init__(self, workers: int, attempts: int = 2, limits: Limits | None = None) -> None:
         self.workers = workers
         self.attempts = attempts
+        self.limits = limits or Limits()
 
     def run(
         self,
@@ -54,13 +38,7 @@ class LocalEngine:
         *,
         tick: Callable[[Sequence[float]], None] | None = None,
     ) -> Iterator[Finished]:
-        """Yield each item's end as it comes; `function` must be importable by name.
-
-        Args:
-            function: called with one item; it may call `report_progress(share)`.
-            items: picklable.
-            tick: called about four times a second with each item's share done, in [0, 1].
-        """
+        """Yield each item's end as it comes; see `curation.engines.item.Engine`."""
         from pebble import ProcessPool
 
         context = multiprocessing.get_context("spawn")
@@ -77,7 +55,7 @@ class LocalEngine:
                 while waiting and len(running) < AHEAD * workers:
                     index, attempt = waiting.popleft()
                     with _interrupts_held():  # a worker that starts here leaves Ctrl-C to the run
-                        future = pool.schedule(_call, args=(function, index, items[index]))
+                        future = pool.schedule(_call, args=(function, index, items[index], self.limits))
                     running[future] = index, attempt
                 done, _ = wait(running, timeout=POLL_SECONDS, return_when=FIRST_COMPLETED)
                 for future in done:
@@ -115,25 +93,20 @@ def _end_of(future: "Future[Any]", index: int, attempts: int) -> Finished:
         return Finished(index, value=future.result(), attempts=attempts)
     if isinstance(error, ProcessExpired):
         code = error.exitcode
-        how = f"signal {-code}" if code < 0 else f"exit code {code}"
+        how = how_it_ended(-code) if code < 0 else f"exit code {code}"
         return Finished(index, died=how, attempts=attempts)
     return Finished(index, error=error, attempts=attempts)
 
 
-_shares: Any = None
-_current = 0
+_shares: Any = None  # free of locks, so that a killed worker blocks nobody
 
 
-def report_progress(share: float) -> None:
-    """Say how much of the current item is done, in [0, 1]; free of locks, so a killed worker blocks nobody."""
-    if _shares is not None:
-        _shares[_current] = share
+def _call(function: Callable[[Any], Any], index: int, item: Any, limits: Limits) -> Any:
+    def report(share: float) -> None:
+        _shares[index] = share
 
-
-def _call(function: Callable[[Any], Any], index: int, item: Any) -> Any:
-    global _current
-    _current = index
-    return function(item)
+    with working(limits, report):
+        return function(item)
 
 
 def _start_worker(parent: int, shares: Any) -> None:

@@ -52,6 +52,15 @@ class Facts:
 
 
 @dataclass(frozen=True)
+class Object:
+    """A file in shared storage: its address, its size, and when it was written (ns)."""
+
+    url: str
+    bytes: int
+    mtime_ns: int
+
+
+@dataclass(frozen=True)
 class Input:
     """One thing to curate: a file, or a URL that becomes one.
 
@@ -63,6 +72,7 @@ class Input:
         sound: the file that holds its sound when that is another one (MEAD), or None.
         labels: what a dataset says of it; with spans, the clips are these spans.
         facts: what its site said of it.
+        object: where it lies in shared storage, when it lies there.
         refused: the download's outcome when asking again would change nothing (`removed`, `private`, ...).
     """
 
@@ -74,11 +84,12 @@ class Input:
     labels: tuple[Label, ...] = ()
     facts: Facts = Facts()
     refused: str | None = None
+    object: Object | None = None
 
     @property
     def origin(self) -> str:
-        """Its URL, or its absolute path as printable text."""
-        return self.url or printable(self.path or self.name)
+        """Its URL or address, or its absolute path as printable text."""
+        return self.url or (self.object.url if self.object else None) or printable(self.path or self.name)
 
 
 def printable(path: str | os.PathLike[str]) -> str:

@@ -7,7 +7,8 @@ import sys
 import time
 from pathlib import Path
 
-from curation.engines.local import Finished, LocalEngine, report_progress
+from curation.engines.item import Finished, report_progress
+from curation.engines.local import LocalEngine
 
 
 def double(item: int) -> int:
