@@ -10,14 +10,16 @@ import os
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager, nullcontext
 from datetime import timedelta
-from typing import Any, cast
+from typing import Any, Final, cast
 
 import torch
 from torch import nn
 
 from moee_model.errors import ModelError
 
-WAIT = timedelta(hours=6)
+STEP: Final = timedelta(minutes=30)
+"""How long processes wait for each other within a step: a node that is gone without a word is noticed after it."""
+WAIT: Final = timedelta(hours=6)
 """How long processes wait for the first one, which prepares features and writes samples and checkpoints."""
 
 
@@ -26,18 +28,35 @@ class World:
 
     Args:
         parallel: `ddp` (every process holds the whole model) or `fsdp2` (every process holds a share of it).
-        device: for example `cpu`; None takes this process's GPU when there is one.
+        device: for example `cpu`; `cuda`: this process's GPU and nothing else; None: its GPU when there is one.
+
+    Raises:
+        ModelError: `cuda` is asked for and there is no GPU.
     """
 
     def __init__(self, parallel: str = "ddp", device: str | None = None) -> None:
         from accelerate import PartialState
 
+        if device == "cuda" and not torch.cuda.is_available():
+            raise ModelError("--device cuda, but there is no GPU: look at `moee doctor`, or give --device cpu.")
         on_cpu = device == "cpu" or not torch.accelerator.is_available()  # else accelerate looks for no other process
-        self.state = PartialState(cpu=on_cpu, timeout=WAIT)
+        self.state = PartialState(cpu=on_cpu, timeout=STEP)
         self.parallel = parallel
         self.rank: int = self.state.process_index
         self.size: int = self.state.num_processes
-        self.device = torch.device(device) if device else self.state.device
+        self.device = torch.device(device) if device not in (None, "cuda") else self.state.device
+        several = self.size > 1
+        self._patient: Any = torch.distributed.new_group(timeout=WAIT, backend="gloo") if several else None
+
+    @property
+    def launched(self) -> bool:
+        """Whether torchrun or Ray started this process, and may start it again when another one died."""
+        return torch.distributed.is_initialized()
+
+    @property
+    def nodes(self) -> bool:
+        """Whether there are more processes than those on this node."""
+        return self.size > int(os.environ.get("LOCAL_WORLD_SIZE", self.size))
 
     @property
     def main(self) -> bool:
@@ -91,7 +110,15 @@ class World:
 
     def wait(self) -> None:
         """Go on when all processes are here."""
-        self.state.wait_for_everyone()
+        if self._patient is not None:
+            torch.distributed.barrier(group=self._patient)
+
+    def told(self, said: str) -> list[str]:
+        """What every process says, in their order."""
+        heard: list[Any] = [said] * self.size
+        if self._patient is not None:
+            torch.distributed.all_gather_object(heard, said, group=self._patient)
+        return heard
 
     def end(self) -> None:
         """Leave the other processes."""

@@ -63,6 +63,8 @@ class Trainer:
         world: the processes; None: found by accelerate. watcher: is told how it goes.
         parts: where the first weights came from, by name; a run that goes on with any goes on with the same.
         tensorboard: whether TensorBoard's files are written.
+        asked: gives the signal that somebody elsewhere wants the training to end with, 0 for none; the first process
+            asks before every step.
 
     Raises:
         ModelError: weights that cannot be trained, or settings that do not fit the model.
@@ -85,12 +87,14 @@ class Trainer:
         watcher: Watcher | None = None,
         parts: Mapping[str, str] | None = None,
         tensorboard: bool = True,
+        asked: Callable[[], int] = lambda: 0,
     ) -> None:
         self.denoiser, self.config, self.train, self.source, self.out = denoiser, config, train, source, Path(out)
         self.codec, self.speech, self.text = codec, speech, text
         self.samples, self.perceptual = samples, perceptual
         self.world = world or World(train.parallel)
         self.watcher, self.tensorboard = watcher or Silent(), tensorboard
+        self.asked = asked if self.world.main else lambda: 0
         self.step = 0
         _check(denoiser, config, train, codec, self.world)
         self.run_of = checkpoint.Run(asdict(config), train.learned(), _hash(source), dict(parts or {}))
@@ -160,7 +164,7 @@ class Trainer:
         last = min(stage.steps, position + end - self.step)
         with Feed(self._reader(stage, plan), (position, last), self.train.prefetch) as feed:
             for at in range(position, last):
-                step = running.step(feed.take(), at, stage.batch, self._signal)
+                step = running.step(feed.take(), at, stage.batch, self._signal or self.asked())
                 if not step.finite:
                     raise self._not_finite(stage, plan.requests(at), step)
                 self.step += 1

@@ -6,7 +6,7 @@ import csv
 import io
 import json
 import os
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from fractions import Fraction
 from pathlib import Path
@@ -18,7 +18,7 @@ from moee_model.batch import Six
 from moee_model.config import ModelConfig, model_config
 from moee_model.errors import ModelError
 from moee_model.train_config import TrainConfig, train_config
-from moee_model.train_watch import Progress
+from moee_model.train_watch import Watching
 
 if TYPE_CHECKING:
     from moee_model.dataset import ClipSource
@@ -36,7 +36,8 @@ _SAMPLES, _SAMPLE_SECONDS = 4, 3
 
 @dataclass(frozen=True)
 class Job:
-    """What `moee train` is asked for. limit: steps of each stage at most; parts: part -> folder, file or hub id."""
+    """What `moee train` is asked for. limit: steps of each stage at most; workers: threads that prepare features, 0 for
+    one per core of the machine that does it; parts: part -> folder, file or hub id."""
 
     preset: str
     data: str
@@ -75,8 +76,8 @@ def configs(job: Job) -> tuple[ModelConfig, TrainConfig]:
     return model, train if job.limit is None else train.shortened(job.limit)
 
 
-def run(job: Job, world: World, watch: Progress) -> Outcome:
-    """Do a job; all processes call it together.
+def run(job: Job, world: World, watch: Watching, asked: Callable[[], int] = lambda: 0) -> Outcome:
+    """Do a job; all processes call it together. asked: see `Trainer`.
 
     Raises:
         ModelError, ManifestError: one sentence about what is wrong.
@@ -84,14 +85,18 @@ def run(job: Job, world: World, watch: Progress) -> Outcome:
     """
     from moee_model.dataset import ClipSource
     from moee_model.networks import Networks
+    from moee_model.shared_folders import check_shared, wait_until_free
 
     model, train = configs(job)
+    check_shared({"--out": job.out, "--features": job.features}, Path(job.data), world)
+    if world.main and world.launched:
+        wait_until_free([job.out, job.features], watch.note)
     networks = Networks.make(model, world.device)
     features = _features(job, model, train, networks, world, watch)
     source = ClipSource(features)
     if source.too_short:
         watch.note(f"{len(source.too_short)} clips are shorter than the model's window and left out")
-    trainer = _trainer(job, model, train, networks, features, source, world, watch)
+    trainer = _trainer(job, model, train, networks, features, source, world, watch, asked)
     trainer.run()
     trainer.export(job.out / "model")
     listed = job.out / "training_list.csv"
@@ -104,7 +109,7 @@ def run(job: Job, world: World, watch: Progress) -> Outcome:
 
 
 def _features(
-    job: Job, model: ModelConfig, train: TrainConfig, networks: Networks, world: World, watch: Progress
+    job: Job, model: ModelConfig, train: TrainConfig, networks: Networks, world: World, watch: Watching
 ) -> FeatureSet:
     """The first process prepares, the others wait and read the list."""
     from moee_model.feature_store import open_features
@@ -112,8 +117,9 @@ def _features(
 
     if world.main:
         precision = "bf16" if train.precision == "bf16" and world.device.type == "cuda" else "fp32"
+        threads = job.workers or len(os.sched_getaffinity(0))
         made = prepare(
-            job.data, model, networks, job.features, job.workers, precision, watch.note, watch.features  # type: ignore[arg-type]
+            job.data, model, networks, job.features, threads, precision, watch.note, watch.features  # type: ignore[arg-type]
         )  # fmt: skip
     world.wait()
     return made if world.main else open_features(job.features)
@@ -127,7 +133,8 @@ def _trainer(
     features: FeatureSet,
     source: ClipSource,
     world: World,
-    watch: Progress,
+    watch: Watching,
+    asked: Callable[[], int],
 ) -> Trainer:
     from moee_model.checkpoint import found
     from moee_model.denoiser import build
@@ -154,6 +161,7 @@ def _trainer(
         world=world,
         watcher=watch,
         parts=begun,
+        asked=asked,
     )
     if job.resume:
         made.resume()
@@ -230,11 +238,6 @@ def _losses(out: Path, train: TrainConfig) -> dict[str, float]:
         if last:
             found[stage.name] = sum(last) / len(last)
     return found
-
-
-def default_workers() -> int:
-    """A thread for each core that this process may use."""
-    return len(os.sched_getaffinity(0))
 
 
 def parts_of(said: Sequence[str]) -> dict[str, str]:

@@ -3,13 +3,22 @@
 import sys
 import time
 from types import TracebackType
-from typing import Any, Self
+from typing import Any, Protocol, Self
+
+from moee_model.train_log import Watcher
 
 QUIET_SECONDS = 30.0  # between lines when stderr is no terminal
 
 
+class Watching(Watcher, Protocol):
+    """Is told how a whole job goes: its features too."""
+
+    def features(self, what: str, done: int, total: int) -> None:
+        """So many clips have their features."""
+
+
 class Progress:
-    """Implements `moee_model.train_log.Watcher`.
+    """Implements `Watching`.
 
     Args:
         quiet: says nothing, as all processes but the first.
@@ -45,7 +54,8 @@ class Progress:
             self.note(f"features: {what}, {done} of {total}")
 
     def begin(self, done: int, steps: int) -> None:
-        """Start the bar."""
+        """Start the bar; again where the run was started again."""
+        self._close()
         self._steps, self._began, self._at = steps, time.monotonic(), done
         self.note(f"training goes on after step {done} of {steps}" if done else f"training {steps} steps")
         if self._console.is_terminal and not self._quiet:
