@@ -8,7 +8,7 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from manifests.checks.context import position
-from manifests.schema import FRAME_TABLES, SNAPSHOT_TABLES
+from manifests.schema import FRAME_TABLES, SNAPSHOT_TABLES, schema
 
 if TYPE_CHECKING:
     from manifests.manifest import Manifest
@@ -50,27 +50,30 @@ def diff(first: "Manifest", second: "Manifest") -> Difference:
 
     Wall-clock facts (when, how long, how often) live in `sources` and `outcomes`, so of these only rows are counted.
     """
-    a, b = first.table("clips"), second.table("clips")
-    where = position(a.column("id"), b.column("id"))
-    back = position(b.column("id"), a.column("id"))
-    ours = a.filter(pa.array(where >= 0))
-    theirs = b.take(pa.array(where[where >= 0]))
+    ids = [manifest.table("clips", ["id"]).column("id") for manifest in (first, second)]
+    where, back = position(ids[0], ids[1]), position(ids[1], ids[0])
+    rows = [pa.array(np.flatnonzero(where >= 0)), pa.array(where[where >= 0])]
+    common = ids[0].take(rows[0])
     changed: dict[str, list[str]] = {}
     columns: dict[str, int] = {}
-    for column in a.column_names:
-        differs = _differs(ours.column(column), theirs.column(column))
+    for column in schema("clips").names:  # one at a time: a million rows with all of their columns fill 2 GB twice
+        ours, theirs = (
+            manifest.table("clips", [column]).column(column).take(use)
+            for manifest, use in zip((first, second), rows, strict=True)
+        )
+        differs = _differs(ours, theirs)
         if differs.any():
             columns[column] = int(differs.sum())
-            for clip in ours.column("id").filter(pa.array(differs)).to_pylist():
+            for clip in common.filter(pa.array(differs)).to_pylist():
                 changed.setdefault(clip, []).append(column)
     tables = {name: _rows(first, second, name) for name in SNAPSHOT_TABLES}
     tables |= {name: (_frame_rows(first, name), _frame_rows(second, name)) for name in FRAME_TABLES}
     return Difference(
-        added=b.column("id").filter(pa.array(back < 0)).to_pylist(),
-        removed=a.column("id").filter(pa.array(where < 0)).to_pylist(),
+        added=ids[1].filter(pa.array(back < 0)).to_pylist(),
+        removed=ids[0].filter(pa.array(where < 0)).to_pylist(),
         changed=dict(sorted(changed.items())),
         columns=columns,
-        kept=(_kept(a), _kept(b)),
+        kept=(_kept(first), _kept(second)),
         tables=tables,
     )
 
@@ -98,8 +101,8 @@ def _lists_differ(left: pa.ListArray, right: pa.ListArray) -> np.ndarray:
     return differs
 
 
-def _kept(clips: pa.Table) -> int:
-    return pc.sum(pc.equal(clips.column("status"), "kept")).as_py() or 0
+def _kept(manifest: "Manifest") -> int:
+    return pc.sum(pc.equal(manifest.table("clips", ["status"]).column("status"), "kept")).as_py() or 0
 
 
 def _rows(first: "Manifest", second: "Manifest", table: str) -> tuple[int, int]:

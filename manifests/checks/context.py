@@ -32,6 +32,19 @@ class Problem:
 
 
 @dataclass
+class Sound:
+    """What the look found sound.
+
+    Attributes:
+        files: table of frames -> sources whose file is sound.
+        counted: [tracks] rows in sound files of frames.
+    """
+
+    files: dict[str, set[str]] = field(default_factory=lambda: {"frames": set(), "expressions": set()})
+    counted: np.ndarray = field(default_factory=lambda: np.zeros(0, np.int64))
+
+
+@dataclass
 class Context:
     """An opened manifest: its folder, manifest.json, every table that could be read, and notes on what is no fault."""
 
@@ -40,6 +53,7 @@ class Context:
     quick: bool = False
     tables: dict[str, pa.Table] = field(default_factory=dict)
     notes: list[str] = field(default_factory=list)
+    sound: Sound = field(default_factory=Sound)
 
     def lacks(self, *names: str) -> list[str]:
         """Return which of the tables could not be read, so that a check that needs them cannot be made."""

@@ -22,7 +22,9 @@ def check_counts(context: Context) -> Iterator[Problem]:
     yield from _once(outcomes)
     yield from _source_chain(context, outcomes)
     clips = context.tables["clips"]
-    of_clips = outcomes.filter(pc.equal(outcomes.column("kind"), "clip"))
+    of_clips = outcomes.select(["kind", "item", "stage", "status", "reasons"]).filter(
+        pc.equal(outcomes.column("kind"), "clip")
+    )
     yield from _clip_chain(context, of_clips)
     yield from _agreement(clips, of_clips)
 
@@ -51,6 +53,7 @@ def _once(outcomes: pa.Table) -> Iterator[Problem]:
 def _source_chain(context: Context, outcomes: pa.Table) -> Iterator[Problem]:
     """What leaves a stage enters the next. A stage that judges clips lets a source on that keeps one of them."""
     sources = context.tables["sources"].column("id")
+    outcomes = outcomes.select(["kind", "source", "stage", "status"])
     expected = np.ones(len(sources), dtype=bool)
     before = "sources"
     for stage in context.content["stages"]:
@@ -90,7 +93,7 @@ def _clip_chain(context: Context, outcomes: pa.Table) -> Iterator[Problem]:
 
 def _agreement(clips: pa.Table, outcomes: pa.Table) -> Iterator[Problem]:
     """A clip's status is its first outcome that did not keep it, else kept; a dropped one has the same reasons."""
-    ends = outcomes.filter(pc.not_equal(outcomes.column("status"), "kept"))
+    ends = outcomes.filter(pc.not_equal(outcomes.column("status"), "kept")).select(["item", "status", "reasons"])
     where = position(ends.column("item"), clips.column("id"))
     ends, where = ends.filter(pa.array(where >= 0)), where[where >= 0]
     final = np.full(clips.num_rows, -1, dtype=np.int64)

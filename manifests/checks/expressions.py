@@ -30,7 +30,8 @@ def check_expressions(context: Context) -> Iterator[Problem]:
         yield Problem("expressions", "expressions", "could not be checked, because sources cannot be read")
         return
     for source in (yield from known_files(context, "expressions")):
-        yield from _file(context, source)
+        if source not in context.sound.files["expressions"]:
+            yield from _file(context, source)
     yield from strays(context, "expressions")
     if "clips" in context.tables:
         yield from _without_rows(context, context.tables["clips"])

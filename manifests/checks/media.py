@@ -9,6 +9,7 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from manifests.checks.context import Context, Problem, flagged, numbers, position, true
+from manifests.checks.look import Clips, sound_frames
 from manifests.errors import ManifestError
 from manifests.files import file_hash
 from manifests.parquet import read_table
@@ -24,9 +25,11 @@ def check_frames(context: Context) -> Iterator[Problem]:
         yield Problem("frames", "frames", _LACKS + ", ".join(lacking))
         return
     tracks = context.tables["tracks"]
-    counted = np.zeros(tracks.num_rows, dtype=np.int64)
+    context.sound = sound_frames(context)
+    counted = context.sound.counted.copy()
     for source in (yield from known_files(context, "frames")):
-        yield from _frames_file(context, source, counted)
+        if source not in context.sound.files["frames"]:
+            yield from _frames_file(context, source, counted)
     wrong = counted != numbers(tracks, "frames")
     yield from flagged("frames", "tracks", tracks.column("id"), wrong, "frames does not hold the rows it says")
     states = numbers(tracks, "detected") + numbers(tracks, "meshed") + numbers(tracks, "tracked")
@@ -126,14 +129,18 @@ def check_files(context: Context) -> Iterator[Problem]:
     stray = true(pc.and_(pc.invert(kept), clips.column("file").is_valid()))
     yield from flagged("files", "clips", clips.column("id"), stray, "it is not kept, yet names a file")
     named: set[str] = set()
-    for batch in clips.filter(kept).to_batches(max_chunksize=10_000):
-        for row in batch.to_pylist():
-            sentence = _file_problem(context, row)
-            if row["file"] is not None and row["file"] in named:
-                sentence = "another clip names the same file"
-            if sentence:
-                yield Problem("files", f"clips {printable(row['id'])}", sentence)
-            named.add(row["file"])
+    with Clips(context.root, context.quick) as look:
+        for batch in clips.filter(kept).to_batches(max_chunksize=10_000):
+            columns = [batch.column(name).to_pylist() for name in ("file", "file_sha256", "file_bytes")]
+            for place, (name, sound) in enumerate(zip(columns[0], look.sound(*columns), strict=True)):
+                again = name is not None and name in named
+                named.add(name)
+                if sound and not again:
+                    continue
+                row = batch.slice(place, 1).to_pylist()[0]
+                sentence = "another clip names the same file" if again else _file_problem(context, row)
+                if sentence:
+                    yield Problem("files", f"clips {printable(row['id'])}", sentence)
     for name in _names(context.root / "clips"):
         if f"clips/{name}" not in named:
             yield Problem("files", f"clips/{printable(name)}", "no kept clip names this file")

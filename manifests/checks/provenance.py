@@ -50,10 +50,11 @@ def _time_bases(clips: pa.Table, sources: pa.Table, where: np.ndarray) -> Iterat
 def _files(context: Context, sources: pa.Table) -> Iterator[Problem]:
     unchecked: dict[str, int] = {}
     checked = 0
+    fetched = _fetched(context.root)
     rows = sources.select(["id", "origin", "sha256", "bytes", "sound_origin", "sound_sha256"])
     for batch in rows.to_batches(max_chunksize=10_000):
         for row in batch.to_pylist():
-            path, why = _place(context.root, row["origin"])
+            path, why = _place(fetched, row["origin"])
             if path is None:
                 unchecked[why] = unchecked.get(why, 0) + 1
                 continue
@@ -64,13 +65,22 @@ def _files(context: Context, sources: pa.Table) -> Iterator[Problem]:
     context.notes.extend(f"{count} sources could not be compared: {why}" for why, count in sorted(unchecked.items()))
 
 
-def _place(root: Path, origin: str | None) -> tuple[Path | None, str]:
+def _fetched(root: Path) -> dict[str, list[Path]]:
+    """The files in the folder of downloads, sorted, by what stands before the first dot of their names."""
+    found: dict[str, list[Path]] = {}
+    folder = root / FETCHED
+    for path in sorted(folder.iterdir()) if folder.is_dir() else ():
+        found.setdefault(path.name.split(".", 1)[0], []).append(path)
+    return found
+
+
+def _place(fetched: dict[str, list[Path]], origin: str | None) -> tuple[Path | None, str]:
     """A source's file, or why it cannot be looked at."""
     if origin is None:
         return None, "their origin is not recorded"
     if origin.startswith(("http://", "https://")):
         name = hashlib.sha256(origin.encode("utf-8", "surrogatepass")).hexdigest()[:_NAME_DIGITS]
-        found = sorted(path for path in (root / FETCHED).glob(f"{name}.*") if path.is_file())
+        found = [path for path in fetched.get(name, ()) if path.is_file()]
         return (found[0], "") if found else (None, "they come from a URL and their download is not kept")
     path = Path(origin)
     if not path.is_absolute():
