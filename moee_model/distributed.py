@@ -6,7 +6,10 @@ torch's own: accelerate 1.15 offers FSDP2 on GPUs only, and a scheduler that it 
 
 from __future__ import annotations
 
+import ctypes
 import os
+import signal
+import sys
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager, nullcontext
 from datetime import timedelta
@@ -21,6 +24,8 @@ STEP: Final = timedelta(minutes=30)
 """How long processes wait for each other within a step: a node that is gone without a word is noticed after it."""
 WAIT: Final = timedelta(hours=6)
 """How long processes wait for the first one, which prepares features and writes samples and checkpoints."""
+
+_PARENT_DEATH_SIGNAL: Final = 1  # PR_SET_PDEATHSIG of prctl(2)
 
 
 class World:
@@ -124,6 +129,12 @@ class World:
         """Leave the other processes."""
         if self.size > 1:
             self.state.destroy_process_group()
+
+
+def end_with_parent() -> None:
+    """Let this process be sent SIGTERM when the torchrun that started it dies; nobody else would end it."""
+    if sys.platform == "linux":
+        ctypes.CDLL(None).prctl(_PARENT_DEATH_SIGNAL, signal.SIGTERM)
 
 
 @contextmanager

@@ -100,11 +100,13 @@ def _by_torchrun() -> bool:
 
 
 def _run(job: "Job", device: str, as_json: bool) -> None:
-    from moee_model.distributed import World
+    from moee_model.distributed import World, end_with_parent
     from moee_model.train import StoppedError
     from moee_model.train_run import configs, run
     from moee_model.train_watch import Progress, say
 
+    if _by_torchrun():
+        end_with_parent()
     world = World(configs(job)[1].parallel, None if device == "auto" else device)
     try:
         with Progress(quiet=not world.main) as watch:
