@@ -27,6 +27,7 @@ export RAY_ADDRESS=$address:$port
 # Only this job's processes may use its Ray. Through the environment: everyone on a node can read command lines.
 RAY_AUTH_TOKEN=$(python -c 'import secrets; print(secrets.token_hex(32))')
 export RAY_AUTH_TOKEN RAY_AUTH_MODE=token RAY_USAGE_STATS_ENABLED=0
+export RAY_task_oom_retries=${RAY_task_oom_retries:-2} # else a source that eats all memory is tried for ever
 
 running= # the command's process
 parts=()  # processes of this shell that belong to Ray
