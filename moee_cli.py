@@ -82,7 +82,7 @@ def main() -> None:
 def _sentence(error: Exception) -> str:
     """A room's own error is a sentence for the user; anything else is a defect of ours, and says so."""
     ours = {"BenchmarkError", "CurationError", "ManifestError", "MediaError", "ModelError", "PerceptionError"}
-    if type(error).__name__ in ours:
+    if any(kind.__name__ in ours for kind in type(error).__mro__):
         return str(error)
     if isinstance(error, ModuleNotFoundError):
         return f"the package {error.name!r} is not installed: run `moee doctor` to see which part brings it"

@@ -5,6 +5,7 @@ import re
 import signal
 import sys
 from collections import Counter
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
@@ -17,7 +18,7 @@ if TYPE_CHECKING:
     from curation.download import Settings
     from curation.engines.item import Engine, Limits
     from curation.sources.inputs import Input
-    from curation.stage import Resources
+    from curation.stage import Stage
     from curation.watch import Progress
     from manifests.recipe import Recipe
 
@@ -50,6 +51,9 @@ Address = Annotated[
     str | None,
     typer.Option(metavar="auto|HOST:PORT", help="Ray: the cluster to join; without it, a Ray of this machine alone."),
 ]
+Actors = Annotated[
+    int, typer.Option(min=0, help="Ray: processes for each network that looks at faces; 0: one per GPU, if any.")
+]
 Scratch = Annotated[
     Path | None, typer.Option(metavar="DIR", help="Folder for files in work, on every machine (s3:// only).")
 ]
@@ -71,6 +75,7 @@ def curate(
     recipe: RecipeName = "talking-head",
     engine: EngineName = "local",
     address: Address = None,
+    actors: Actors = 0,
     workers: Workers = 0,
     limit: Limit = None,
     share: Share = None,
@@ -92,6 +97,7 @@ def curate(
     from curation.cores import default_workers
     from curation.download import Settings
     from curation.engines.item import Limits
+    from curation.engines.local import LocalEngine
     from curation.pipeline import build, needs
     from manifests.recipe import load_recipe
 
@@ -102,7 +108,8 @@ def curate(
     if retry not in (None, "permanent", "quarantined"):
         raise CurationError(f"there is no --retry {retry!r}: use --retry permanent or --retry quarantined")
     chosen = load_recipe(recipe)
-    resources = needs(build(chosen).stages)
+    stages = build(chosen).stages
+    resources = needs(stages)
     place = out.removeprefix("file://")
     inputs = _inputs(sources, place, chosen.dataset, share)[:limit]
     if not inputs:
@@ -115,7 +122,9 @@ def curate(
         return
     limits = Limits(stall=stall, memory=int(max_memory * 2**30))
     how = How(
-        engine=_engine(engine, address, workers, count, attempts, limits, resources),
+        engine=_cluster(address, workers, actors, attempts, limits, stages)
+        if engine == "ray"
+        else LocalEngine(count, attempts, limits),
         workers=count,
         scratch=scratch,
         retry_quarantined=retry == "quarantined",
@@ -146,24 +155,15 @@ class How:
     fetch: "Settings"
 
 
-def _engine(
-    name: str,
-    address: str | None,
-    asked: int,
-    workers: int,
-    attempts: int,
-    limits: "Limits",
-    resources: "Resources",
+def _cluster(
+    address: str | None, workers: int, actors: int, attempts: int, limits: "Limits", stages: "Sequence[Stage]"
 ) -> "Engine":
-    """The engine of that name; Ray takes as many workers as its cluster has cores for, unless a number is asked."""
-    if name == "local":
-        from curation.engines.local import LocalEngine
-
-        return LocalEngine(workers, attempts, limits)
+    """Ray takes as many sources at once as its cluster has cores for, unless a number of workers is asked."""
     from curation.engines.cluster import RayEngine, connect
+    from curation.pipeline import hosted, needs
 
-    connect(address, asked)
-    return RayEngine(address, asked, attempts, limits, resources)
+    connect(address, workers)
+    return RayEngine(address, workers, attempts, limits, needs(stages), hosted(stages), actors)
 
 
 def _inputs(sources: list[str], out: str, dataset: str | None, share: str | None) -> "list[Input]":

@@ -34,6 +34,7 @@ from curation.whole.splits import Splits
 from manifests.tables import SCHEMA_VERSION
 
 if TYPE_CHECKING:
+    from curation.engines.hosts import Hosted
     from manifests.recipe import Recipe
 
 PIXEL: tuple[type[PixelStage], ...] = (Shots, Faces, Quality, Embeddings, Fingerprints, Mouths, Emotions)
@@ -101,6 +102,13 @@ def needs(stages: Sequence[Stage]) -> Resources:
         gpus=max(one.gpus for one in declared),
         memory=max(one.memory for one in declared),
     )
+
+
+def hosted(stages: Sequence[Stage]) -> "dict[str, Hosted]":
+    """The models of these stages that may live in actors of their own, by name."""
+    from curation.engines.hosts import Hosted
+
+    return {name: Hosted(load, stage.resources.gpus) for stage in stages for name, load in stage.hosted().items()}
 
 
 def build(recipe: "Recipe") -> Pipeline:

@@ -1,5 +1,6 @@
 """What a run would do, without doing it: downloads, hours, storage, and the time that measured rates let expect."""
 
+import re
 import shutil
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -10,51 +11,61 @@ from curation import rates
 from curation.sources.inputs import Input
 
 if TYPE_CHECKING:
+    from curation.stage import Stage
     from manifests.recipe import Recipe
 
 PROBED = 48  # local files whose length is read; the others are judged by their size
 HOUR = 3600
+_SHARED = re.compile(r"^([a-z][a-z0-9]+):/+")  # an address such as s3://bucket/prefix, also as a Path holds it
 
 
 @dataclass(frozen=True)
 class _Local:
-    """Local files together.
+    """Files together, local or in shared storage.
 
     Attributes:
         hours: of video.
         megapixels: of a picture, mean.
+        largest: bytes of the largest.
     """
 
     files: int = 0
     bytes: int = 0
     hours: float = 0.0
     megapixels: float = 0.0
+    largest: int = 0
 
 
-def plan(inputs: Sequence[Input], recipe: "Recipe", workers: int, out: Path) -> dict[str, Any]:
+def plan(inputs: Sequence[Input], recipe: "Recipe", workers: int, out: Path | str) -> dict[str, Any]:
     """The plan as plain JSON values; nothing is written, and nothing is asked of any site.
 
     Hours, bytes and seconds are estimates. A URL with spans counts with its spans alone where its site allows to fetch
-    them (`expected`), and as one whole video of average length where it does not (`at_most`).
+    them (`expected`), and as one whole video of average length where it does not (`at_most`). Files in shared storage
+    are not opened: their length follows from their size.
 
     Args:
         inputs: as `curation.sources.inputs_of` gives them.
         recipe: resolved.
         workers: processes that would work.
-        out: the manifest's folder.
+        out: the manifest's folder, or its address in shared storage.
     """
     from curation.pipeline import build
 
     stages = build(recipe).stages
     failed = [item for item in inputs if item.error]
-    remote = [item for item in inputs if item.url and not item.path and not item.error]
-    local = _local([item.path for item in inputs if item.path and not item.error])
+    remote = [item for item in inputs if item.url and not (item.path or item.object) and not item.error]
+    local = _local([item.path for item in inputs if item.path and not item.object and not item.error])
+    local = _with_objects(local, [item.object.bytes for item in inputs if item.object and not item.error])
     spans = sum(_span_hours(item) for item in remote)
     whole = sum(_span_hours(item) == 0 for item in remote) * rates.HOURS_PER_DOWNLOAD
     most = max(spans + whole, len(remote) * rates.HOURS_PER_DOWNLOAD)
     wanted = sum(_span_hours(item) for item in inputs if not item.error)
     given = recipe.stages.get("clips", {}).get("spans") == "given" and wanted > 0
     clips = _Clips.of(recipe, local, wanted + whole if given else spans + whole + local.hours)
+    place = _SHARED.sub(r"\1://", str(out))
+    time = _time(
+        len(remote), spans + whole, local, clips, workers, [stage.name for stage in stages], _unmeasured(recipe)
+    )
     return {
         "inputs": len(inputs),
         "failed": len(failed),
@@ -68,11 +79,11 @@ def plan(inputs: Sequence[Input], recipe: "Recipe", workers: int, out: Path) -> 
         },
         "spans": sum(label.start is not None for item in inputs if not item.error for label in item.labels),
         "hours": {"wanted_spans": _round(wanted), "local": _round(local.hours)},
-        "storage": _storage(spans + whole, most, clips, out),
-        "time": _time(
-            len(remote), spans + whole, local, clips, workers, [stage.name for stage in stages], _unmeasured(recipe)
-        ),
-        "out": str(out),
+        "storage": _storage(spans + whole, most, clips, place)
+        | _tables(spans + whole + local.hours, len(inputs) - len(failed), local, clips, workers),
+        "time": time,
+        "compute": _compute(time["core_seconds_per_stage"], stages),
+        "out": place,
         "workers": workers,
         "stages": [f"{stage.name} v{stage.version}" for stage in stages],
         "recipe": recipe.resolved(),
@@ -102,7 +113,23 @@ def _local(paths: Sequence[Path | None]) -> _Local:
             hours, pixels = hours + length, pixels + length * facts.video.width * facts.video.height / 1e6
     total = sum(size for _, size in sizes)
     scale = total / read if read else 0.0
-    return _Local(len(sizes), total, hours * scale, pixels / hours if hours else 0.0)
+    largest = max((size for _, size in sizes), default=0)
+    return _Local(len(sizes), total, hours * scale, pixels / hours if hours else 0.0, largest)
+
+
+def _with_objects(local: _Local, sizes: Sequence[int]) -> _Local:
+    """Local files, and files in shared storage that are as long as a download of their size would be."""
+    if not sizes:
+        return local
+    hours = sum(sizes) / rates.BYTES_PER_HOUR
+    pixels = local.hours * local.megapixels + hours * rates.PIXELS / 1e6
+    return _Local(
+        local.files + len(sizes),
+        local.bytes + sum(sizes),
+        local.hours + hours,
+        pixels / (local.hours + hours) if local.hours + hours else 0.0,
+        max(local.largest, *sizes),
+    )
 
 
 def _size(path: Path) -> int:
@@ -130,13 +157,55 @@ class _Clips:
         return cls(hours, hours * HOUR * bits / 8, pixels / 1e6, size is not None)
 
 
-def _storage(expected: float, most: float, clips: _Clips, out: Path) -> dict[str, Any]:
-    place = next(folder for folder in (out.absolute(), *out.absolute().parents) if folder.is_dir())
+def _storage(expected: float, most: float, clips: _Clips, place: str) -> dict[str, Any]:
     return {
         "downloads_bytes_expected": round(expected * rates.BYTES_PER_HOUR),
         "downloads_bytes_at_most": round(most * rates.BYTES_PER_HOUR),
         "clips_bytes_at_most": round(clips.bytes),
-        "free_bytes": shutil.disk_usage(place).free,
+        "free_bytes": None if _SHARED.match(place) else _free(Path(place).absolute()),
+    }
+
+
+def _free(out: Path) -> int:
+    place = next(folder for folder in (out, *out.parents) if folder.is_dir())
+    return shutil.disk_usage(place).free
+
+
+def _tables(hours: float, sources: int, local: _Local, clips: _Clips, workers: int) -> dict[str, Any]:
+    """Bytes of the tables, and of what one node holds while it works where nothing but a bucket is shared.
+
+    A worker holds one source, its tables and its clips; the largest is taken, a download being of average length.
+    """
+    tables = rates.table_bytes(hours, sources)
+    largest = max(local.largest, round(rates.HOURS_PER_DOWNLOAD * rates.BYTES_PER_HOUR) if sources > local.files else 0)
+    share = largest / max(1, local.bytes + (sources - local.files) * rates.HOURS_PER_DOWNLOAD * rates.BYTES_PER_HOUR)
+    one = largest + min(1.0, share) * (sum(tables.values()) + clips.bytes)
+    return {
+        "tables_bytes": round(sum(tables.values())),
+        "tables_of_frames_bytes": round(sum(tables[name] for name in rates.FRAME_TABLES)),
+        "scratch_bytes_per_node": round(one * max(1, min(workers, sources))),
+    }
+
+
+def _compute(core_seconds: "dict[str, float | None]", stages: Sequence["Stage"]) -> dict[str, Any]:
+    """Hours of cores and of graphics cards, in all and by stage; a stage that was not measured is null.
+
+    A stage may take a share of a graphics card only where the machines have one.
+    """
+    cards = {
+        stage.name: round((core_seconds.get(stage.name) or 0.0) * stage.resources.gpus / HOUR, 4)
+        for stage in stages
+        if stage.resources.gpus
+    }
+    known = [seconds for seconds in core_seconds.values() if seconds is not None]
+    return {
+        "core_hours": _round(sum(known) / HOUR),
+        "core_hours_per_stage": {
+            name: None if seconds is None else round(seconds / HOUR, 4) for name, seconds in core_seconds.items()
+        },
+        "gpu_hours": _round(sum(cards.values())),
+        "gpu_hours_per_stage": cards,
+        "gpu_why": rates.GPU_WHY_SOME if cards else rates.GPU_WHY_NONE,
     }
 
 

@@ -3,7 +3,8 @@
 Processor seconds: `python -m perf.stage_rates` on five talking clips (3 of 0.2 megapixels, 33 s; 2 of 1080x1920, 34 s)
 on one server core; its two groups give the line of each stage. Stages over the whole manifest (persons, duplicates,
 splits) are not in it: seconds for hundreds of sources, minutes for 20,000 (`perf/duplicates.py`).
-Downloads: field facts, see docs/thresholds.md.
+Downloads: field facts, see docs/thresholds.md. Bytes of tables: `python -m perf.curation --tables stages` on four clips
+(1,174 frames), the data of each table without the heads of its files, which are counted per source.
 """
 
 from typing import Final
@@ -41,6 +42,26 @@ DOWNLOADS_PER_HOUR: Final = 300  # of one session; up to 1,000 with a token for 
 HOURS_PER_DOWNLOAD: Final = 50 / 300  # 300 videos are about 50 h of source
 BYTES_PER_HOUR: Final = 1_350_000_000  # 3 Mbit/s, 1080p H.264 as video sites serve it: an assumption, not measured
 SOUND_BITS: Final = 128_000  # per second, AAC
+
+# Bytes of the tables that grow with the video, per hour at 25 fps with one face in each frame.
+TABLES: Final[dict[str, float]] = {
+    "frames": 238e6,  # boxes, pose, 478 landmarks, blendshapes: 2,640 bytes a frame, hardly compressible
+    "quality": 19.8e6,
+    "expressions": 5.0e6,
+    "fingerprints": 3.1e6,
+    "others": 2.7e6,  # sound, looks, mouths, timeline, turns of speech
+}
+FRAME_TABLES: Final = ("frames", "expressions")  # a row per frame
+BYTES_PER_SOURCE: Final = 400_000  # heads of the files of all stages, commits and the head
+GPU_WHY_NONE: Final = "every stage of this recipe runs on processors, so graphics cards would stay idle"
+GPU_WHY_SOME: Final = (
+    "at most: the stage's core-seconds times its share of a graphics card; how fast the card is was not measured"
+)
+
+
+def table_bytes(hours: float, sources: int) -> dict[str, float]:
+    """Bytes of the tables of so many hours of 25 fps video in so many sources, by table and `heads`."""
+    return {name: rate * hours for name, rate in TABLES.items()} | {"heads": float(BYTES_PER_SOURCE * sources)}
 
 
 def seconds(stage: str, hours: float, megapixels: float) -> float:

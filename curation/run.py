@@ -282,6 +282,9 @@ class _Curation:
         if end.died:
             sentence = f"quarantined: its worker process died {end.attempts} times ({end.died}); {RETRY_QUARANTINED}"
             self._end(task, task.id, Fail(sentence), retry=False, quarantined=True)
+        elif isinstance(end.error, MemoryError):
+            sentence = f"quarantined: it takes more memory than --max-memory allows; {RETRY_QUARANTINED}"
+            self._end(task, task.id, Fail(sentence), retry=False, quarantined=True)
         elif isinstance(end.error, (SourceUnavailableError, StorageError)):
             self._end(task, task.id, Fail(str(end.error)), retry=True)
         elif isinstance(end.error, OSError) and end.error.errno in FULL:

@@ -1,7 +1,7 @@
 """The contract between stages, the shared decode and engines."""
 
 from abc import ABC, abstractmethod
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, ClassVar, Protocol
@@ -22,7 +22,7 @@ class Resources:
 
     Args:
         cpus: processor cores.
-        gpus: accelerators, fractions allowed.
+        gpus: accelerators for its models where the machines have any, fractions allowed.
         memory: bytes at the peak.
     """
 
@@ -101,6 +101,10 @@ class Stage(ABC):
     def models(self) -> tuple[str, ...]:
         """Names and hashes of the weights that the result depends on, for the stage's key."""
         return ()
+
+    def hosted(self) -> "Mapping[str, Callable[[str], Any]]":
+        """Its models that may live in a process of their own and serve many sources: name -> load(device)."""
+        return {}
 
     def run(self, work: SourceWork) -> Drop | Fail | None:
         """Add tables to `work`; a returned value ends the source here."""

@@ -28,6 +28,7 @@ log = logging.getLogger(__name__)
 
 MODEL = "dlib-face"
 PACKS = "insightface"
+BATCH = 32  # crops that a network on a GPU sees at once, always
 NAMES = ("auto", "dlib", "insightface")
 PUBLISHED = {  # recognition networks of published packs, by file name; another file of that name is damaged
     "w600k_r50.onnx": "4c06341c33c2ca1f86781dab0e829f88ad5b64be9fba56e56bc9ebdefc619e43",
@@ -48,27 +49,37 @@ class Pack:
 
 
 class _Network(Protocol):
-    def __call__(self, crop: np.ndarray) -> np.ndarray: ...
+    def __call__(self, crops: list[np.ndarray]) -> np.ndarray: ...
+
+
+@dataclass(frozen=True)
+class EmbedderFacts:
+    """What is known of an opened embedder beside its network; see `FaceEmbedder`."""
+
+    name: str
+    sha256: str
+    reference: Reference
+    noncommercial: bool
+    dim: int
 
 
 class FaceEmbedder:
-    """Embeds aligned crops, one at a time on one thread, so that a crop's vector depends on nothing else.
+    """Embeds aligned crops: on a processor one at a time on one thread, on a GPU in batches that are always full
+    (`networks.full_batches`), so that a crop's vector depends on nothing else.
 
     name: "dlib-face" or "insightface/PACK"; model_hashes: its sha256 by name; noncommercial: whether its licence
     forbids commercial use; size: side of a crop in px; dim: length of a vector; same_person: see `SAME_PERSON`.
     """
 
-    def __init__(
-        self, network: _Network, name: str, sha256: str, reference: Reference, noncommercial: bool, dim: int
-    ) -> None:
+    def __init__(self, network: _Network, facts: EmbedderFacts) -> None:
         self._network = network
-        self._reference = reference
-        self.name = name
-        self.model_hashes = {name: sha256}
-        self.noncommercial = noncommercial
-        self.size = reference.side
-        self.dim = dim
-        self.same_person = SAME_PERSON[name.split("/")[0]]
+        self.facts = facts
+        self.name = facts.name
+        self.model_hashes = {facts.name: facts.sha256}
+        self.noncommercial = facts.noncommercial
+        self.size = facts.reference.side
+        self.dim = facts.dim
+        self.same_person = SAME_PERSON[facts.name.split("/")[0]]
 
     @classmethod
     def load(cls, name: str = "auto", device: str = "cpu") -> FaceEmbedder:
@@ -76,25 +87,26 @@ class FaceEmbedder:
 
         Args:
             name: "dlib", "insightface", or "auto": InsightFace where a pack of it is on this machine, else dlib.
-            device: only "cpu".
+            device: "cpu", or "cuda" for InsightFace with an onnxruntime that has it (dlib stays on the processor).
 
         Raises:
             PerceptionError: the network or its library is missing or cannot be read; says how to get it.
         """
         _known(name)
-        if device != "cpu":
-            raise PerceptionError(f"Face embeddings run on the CPU, not on {device!r}; use device='cpu'.")
+        if device.split(":")[0] not in ("cpu", "cuda"):
+            raise PerceptionError(f"Face embeddings run on the CPU or on CUDA, not on {device!r}; use device='cpu'.")
         pack = None if name == "dlib" else find_pack()
         if pack is not None:
-            network = _Insight(pack)
-            return cls(network, f"{PACKS}/{pack.name}", pack.sha256, ARCFACE, noncommercial=True, dim=network.dim)
+            network = _Insight(pack, device)
+            return cls(network, EmbedderFacts(f"{PACKS}/{pack.name}", pack.sha256, ARCFACE, True, network.dim))
         if name == "insightface":
             raise PerceptionError(
                 "No InsightFace pack is on this machine: put its folder (such as buffalo_l, with its .onnx files) into "
                 f"{PACKS}/ of the folder that MOEE_WEIGHTS names, or into ~/.insightface/models, and "
                 "`pip install 'moee[curation]'`."
             )
-        return cls(_Dlib(), MODEL, weights.entry(MODEL).sha256, DLIB, weights.entry(MODEL).noncommercial, dim=128)
+        entry = weights.entry(MODEL)
+        return cls(_Dlib(), EmbedderFacts(MODEL, entry.sha256, DLIB, entry.noncommercial, 128))
 
     def __call__(self, crops: Sequence[np.ndarray] | np.ndarray) -> np.ndarray:
         """Embed faces.
@@ -108,18 +120,18 @@ class FaceEmbedder:
         Raises:
             PerceptionError: a crop has another shape or type.
         """
-        vectors = np.empty((len(crops), self.dim), np.float32)
-        for place, crop in enumerate(crops):
+        for crop in crops:
             if crop.shape != (self.size, self.size, 3) or crop.dtype != np.uint8:
                 raise PerceptionError(
                     f"{self.name} takes crops [{self.size}, {self.size}, 3] uint8, not {list(crop.shape)} {crop.dtype}."
                 )
-            vectors[place] = self._network(np.ascontiguousarray(crop))
-        return vectors
+        if not len(crops):
+            return np.empty((0, self.dim), np.float32)
+        return np.asarray(self._network([np.ascontiguousarray(crop) for crop in crops]), np.float32)
 
     def crop(self, rgb: np.ndarray, points: np.ndarray) -> np.ndarray:
         """Cut out a face as this network wants it: `perception.align.align` with its reference."""
-        return align(rgb, points, self._reference)
+        return align(rgb, points, self.facts.reference)
 
 
 def usable(name: str = "auto") -> tuple[str, str] | None:
@@ -238,12 +250,14 @@ class _Dlib:
         except RuntimeError as error:
             raise PerceptionError(f"dlib cannot read {path} ({error}); run `moee models fetch {MODEL}`.") from error
 
-    def __call__(self, crop: np.ndarray) -> np.ndarray:
-        return np.array(self.network.compute_face_descriptor(crop))
+    def __call__(self, crops: list[np.ndarray]) -> np.ndarray:
+        return np.stack([np.array(self.network.compute_face_descriptor(crop)) for crop in crops])
 
 
 class _Insight:
-    def __init__(self, pack: Pack) -> None:
+    def __init__(self, pack: Pack, device: str) -> None:
+        self.batch = 1 if device == "cpu" else BATCH
+        providers = ["CPUExecutionProvider"] if device == "cpu" else ["CUDAExecutionProvider"]
         with native_logs_hidden():
             try:
                 import onnxruntime
@@ -255,9 +269,7 @@ class _Insight:
             options = onnxruntime.SessionOptions()
             options.intra_op_num_threads = options.inter_op_num_threads = 1
             try:
-                self.network: Any = get_model(
-                    str(pack.path), providers=["CPUExecutionProvider"], sess_options=options, download=False
-                )
+                self.network: Any = get_model(str(pack.path), providers=providers, sess_options=options, download=False)
             except Exception as error:  # onnxruntime's own classes, one per kind of damage
                 raise PerceptionError(
                     f"InsightFace cannot open {pack.path} ({str(error).splitlines()[0]}): put the pack there again."
@@ -266,7 +278,12 @@ class _Insight:
             raise PerceptionError(f"InsightFace does not take {pack.path} for a recognition network: remove it.")
         self.dim = int(self.network.output_shape[1])
 
-    def __call__(self, crop: np.ndarray) -> np.ndarray:
-        vector = np.asarray(self.network.get_feat(crop[:, :, ::-1])[0], np.float64)  # it wants OpenCV's BGR
-        length = float(np.linalg.norm(vector))
-        return vector / length if length > 0 else vector
+    def __call__(self, crops: list[np.ndarray]) -> np.ndarray:
+        from perception.networks import full_batches
+
+        given = full_batches([crop[:, :, ::-1] for crop in crops], self.batch)  # it wants OpenCV's BGR
+        vectors = np.concatenate([np.asarray(self.network.get_feat(batch), np.float64) for batch in given])[
+            : len(crops)
+        ]
+        lengths = np.linalg.norm(vectors, axis=1, keepdims=True)
+        return np.where(lengths > 0, vectors / np.where(lengths > 0, lengths, 1.0), vectors)

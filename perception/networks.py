@@ -65,6 +65,13 @@ def checked_crops(crops: Sequence[np.ndarray], side: int, member: str) -> Iterat
         yield np.ascontiguousarray(crop)
 
 
+def full_batches(crops: Sequence[np.ndarray], size: int) -> Iterator[list[np.ndarray]]:
+    """Cut crops into batches of one size, the last filled up with black ones: a kernel's rounding follows the size."""
+    for first in range(0, len(crops), size):
+        batch = list(crops[first : first + size])
+        yield batch + [np.zeros_like(batch[0])] * (size - len(batch))
+
+
 def normalised(crop: np.ndarray) -> np.ndarray:
     """A crop [side, side, 3] uint8 as ImageNet's networks take it: [1, 3, side, side] float32."""
     mean, deviation = (np.array(values, np.float32) for values in (IMAGENET_MEAN, IMAGENET_DEVIATION))

@@ -13,6 +13,7 @@ from collections import deque
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from typing import TYPE_CHECKING, Any, Final
 
+from curation.engines.hosts import Hosted, served, start
 from curation.engines.item import Finished, Limits, working
 from curation.errors import CurationError
 
@@ -38,7 +39,8 @@ class RayEngine:
         attempts: how often an item may lose its process or its node before it is given up.
         limits: what an item may take.
         resources: what an item needs of a node.
-        hosts: models that live in actors of their own, by name; see `curation.engines.hosts`.
+        models: models that may live in actors of their own, by name; see `curation.engines.hosts`.
+        actors: for each of them; 0: one per GPU of the cluster for those that use one.
 
     Raises:
         CurationError: Ray is not installed, there is no cluster at the address, or no node has the resources.
@@ -51,14 +53,16 @@ class RayEngine:
         attempts: int = 3,
         limits: Limits | None = None,
         resources: Resources | None = None,
-        hosts: Mapping[str, Any] | None = None,
+        models: Mapping[str, Hosted] | None = None,
+        actors: int = 0,
     ) -> None:
         self.address = address
         self.workers = workers
         self.attempts = attempts
         self.limits = limits or Limits()
         self.resources = resources
-        self.hosts = hosts
+        self.models = models or {}
+        self.actors = actors
 
     def run(
         self,
@@ -90,6 +94,7 @@ def connect(address: str | None, workers: int = 0) -> Any:
         raise CurationError(f"--engine ray needs Ray ({error}): {HOW}") from None
     if ray.is_initialized():
         return ray
+    _hush()
     quiet: dict[str, Any] = {"log_to_driver": False, "logging_level": logging.ERROR, "include_dashboard": False}
     if address is None and not os.environ.get("RAY_ADDRESS"):
         from curation.cores import usable_cores
@@ -107,6 +112,17 @@ def connect(address: str | None, workers: int = 0) -> Any:
             "`ray start --head`, or leave --address away to use this machine alone"
         ) from None
     return ray
+
+
+def _hush() -> None:
+    """Ray prints what happened to its processes on stdout, whatever is asked: it would spoil `--json`.
+
+    There is no public switch (ray 2.60, `listen_error_messages`); where this one goes, only the quiet goes with it.
+    """
+    import ray._private.worker as worker
+
+    if hasattr(worker, "_worker_logs_enabled"):
+        worker._worker_logs_enabled = False
 
 
 class _Run:
@@ -127,6 +143,7 @@ class _Run:
         if self.memory:
             options["memory"] = self.memory
         self.task = ray.remote(**options)(_call)
+        self.hosts = start(engine.models, engine.actors, ray.cluster_resources().get("GPU", 0.0))
         self.function = ray.put(function)
         self.waiting = deque(range(len(items)))
         self.running: dict[Any, int] = {}
@@ -150,7 +167,8 @@ class _Run:
         """Take back what nobody waits for any more."""
         for reference in self.running:
             self.ray.cancel(reference, force=True)
-        self.ray.kill(self.board)
+        for actor in [self.board, *(handle for handles in self.hosts.values() for handle in handles)]:
+            self.ray.kill(actor)
 
     def _most(self) -> int:
         """Tasks that Ray may have: with a cap on workers no more than that, else some for every free slot as well."""
@@ -158,7 +176,7 @@ class _Run:
 
     def _submit(self, index: int) -> None:
         engine = self.engine
-        reference = self.task.remote(self.function, index, self.items[index], engine.limits, self.board, engine.hosts)
+        reference = self.task.remote(self.function, index, self.items[index], engine.limits, self.board, self.hosts)
         self.running[reference] = index
 
     def _ask(self) -> None:
@@ -240,7 +258,7 @@ def _call(
     item: Any,
     limits: Limits,
     board: Any,
-    hosts: Mapping[str, Any] | None,
+    hosts: Mapping[str, Sequence[Any]],
 ) -> tuple[Any, BaseException | None]:
     """Work on one item in a worker process; an exception is a result, so that Ray does not try it again."""
     import socket
@@ -259,17 +277,7 @@ def _call(
             board.told.remote(index, share)
 
     try:
-        with working(limits, report), _served(hosts):
+        with working(limits, report), served(hosts, index):
             return function(item), None
     except Exception as error:
         return None, error
-
-
-def _served(hosts: Mapping[str, Any] | None) -> Any:
-    from contextlib import nullcontext
-
-    if not hosts:
-        return nullcontext()
-    from curation.engines.hosts import served
-
-    return served(hosts)

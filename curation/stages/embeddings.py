@@ -1,8 +1,9 @@
 """Identity embeddings on the shared decode: some aligned crops of each face, one robust vector per track."""
 
 import logging
+from collections.abc import Callable
 from dataclasses import dataclass, field
-from functools import cache
+from functools import cache, partial
 from typing import Annotated, Any, ClassVar, Literal
 
 import numpy as np
@@ -33,7 +34,7 @@ class Embeddings(PixelStage):
     name: ClassVar[str] = "embeddings"
     version: ClassVar[int] = 1
     reads: ClassVar[tuple[str, ...]] = ("shots", "faces")
-    resources: ClassVar[Resources] = Resources(cpus=1.0, memory=1 << 30)
+    resources: ClassVar[Resources] = Resources(cpus=1.0, gpus=0.25, memory=1 << 30)
 
     model: Literal["auto", "dlib", "insightface"] = "auto"
     frames: Annotated[int, Field(ge=1, le=100)] = 5
@@ -45,6 +46,12 @@ class Embeddings(PixelStage):
         found = usable(self.model)
         wanted = "insightface" if self.model == "insightface" else "dlib-face"
         return (f"{found[0]}@{found[1]}" if found else f"{wanted}@absent",)
+
+    def hosted(self) -> "dict[str, Callable[[str], Any]]":
+        """The network, where this machine has one."""
+        from perception.embedding import FaceEmbedder, usable
+
+        return {f"embedding/{self.model}": partial(FaceEmbedder.load, self.model)} if usable(self.model) else {}
 
     def consumer(self, work: SourceWork) -> FrameConsumer:
         """A fresh consumer; it runs after the one that finds faces, or after its replay."""
@@ -59,9 +66,10 @@ def _embedder(model: str, found: tuple[str, str]) -> Any:
     """The network, opened once per process, or None where its file is right and still cannot be opened."""
     from perception.embedding import FaceEmbedder
     from perception.errors import PerceptionError
+    from perception.serving import opened
 
     try:
-        return FaceEmbedder.load(model)
+        return opened(f"embedding/{model}", partial(FaceEmbedder.load, model))
     except PerceptionError as error:
         log.warning("Clips get no identity from %s: %s", found[0], error)
         return None

@@ -3,10 +3,10 @@
 import logging
 import math
 from array import array
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from fractions import Fraction
-from functools import cache
+from functools import cache, partial
 from typing import Annotated, Any, ClassVar, Literal
 
 import numpy as np
@@ -87,6 +87,12 @@ class Emotions(PixelStage):
         """Why a network that is here cannot be opened; "" where it can."""
         return next((_opened(*found)[1] for found in self._panel() if found[0] == name), "")
 
+    def hosted(self) -> "dict[str, Callable[[str], Any]]":
+        """The networks of the panel; they run on the processor."""
+        from perception import members
+
+        return {f"emotion/{name}": partial(members.load, name) for name, _ in self._panel()}
+
     def consumer(self, work: SourceWork) -> FrameConsumer:
         """A fresh consumer; it runs after the one that finds faces, or after its replay."""
         networks = [_opened(name, sha256)[0] for name, sha256 in self._panel()]
@@ -128,9 +134,10 @@ def _opened(name: str, sha256: str) -> tuple[Any, str]:
     """The network, opened once per process, or None and why it cannot be opened."""
     from perception import members
     from perception.errors import PerceptionError
+    from perception.serving import opened
 
     try:
-        return members.load(name), ""
+        return opened(f"emotion/{name}", partial(members.load, name)), ""
     except (PerceptionError, ImportError, MemoryError, OSError, *RAISED) as error:
         log.debug("Clips go without the emotions of %s: %s", name, error)  # a run says it at its beginning
         return None, str(error) or type(error).__name__

@@ -82,8 +82,10 @@ class Bucket:
     def check(self) -> None:
         """Raise StorageError when the bucket is not there or does not answer."""
         with self._plain():
-            if not self._fs.exists(self._root.split("/")[0]):
-                raise FileNotFoundError(self._root)
+            try:
+                self._fs.call_s3("head_bucket", Bucket=self._root.split("/")[0])
+            except FileNotFoundError:
+                raise StorageError(f"there is no bucket for {self.url}: make it, or check the address") from None
 
     def list(self, prefix: str = "") -> dict[str, Stored]:
         """All objects below a prefix, by name relative to the address."""

@@ -10,6 +10,7 @@ import contextlib
 import dataclasses
 import hashlib
 import json
+import os
 import shutil
 from collections.abc import Iterable, Iterator
 from concurrent.futures import Future, ThreadPoolExecutor
@@ -31,11 +32,12 @@ _ELSEWHERE: Final = ("clips/", f"{STAGED}/", "fetched/", *(f"{table}/" for table
 
 
 def scratch_folder(asked: Path | None) -> Path:
-    """The folder for files in work: as asked, else this user's own below the system's temporary one."""
+    """The folder for files in work: as asked, as this machine's MOEE_SCRATCH says, or below its temporary folder."""
     import getpass
     import tempfile
 
-    return asked or Path(tempfile.gettempdir()) / f"moee-{getpass.getuser()}"
+    own = os.environ.get("MOEE_SCRATCH")
+    return asked or (Path(own) if own else Path(tempfile.gettempdir()) / f"moee-{getpass.getuser()}")
 
 
 class BucketPlace:

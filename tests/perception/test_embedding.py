@@ -198,7 +198,7 @@ def test_absent_and_unknown_networks_are_one_sentence_each(
     with pytest.raises(PerceptionError, match="'auto', 'dlib', 'insightface'"):
         FaceEmbedder.load("facenet")
     with pytest.raises(PerceptionError, match="device='cpu'"):
-        FaceEmbedder.load("dlib", device="cuda")
+        FaceEmbedder.load("dlib", device="tpu")
 
 
 def test_a_damaged_dlib_file_is_not_used(monkeypatch: pytest.MonkeyPatch, tmp_path: Path, homeless) -> None:
