@@ -1,6 +1,5 @@
 """`moee bench`: scores, bundles, comparisons, parity; the front door turns a BenchmarkError into a sentence."""
 
-import sys
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
@@ -8,6 +7,21 @@ import typer
 
 from benchmark.ladder.cli import ladder
 from benchmark.leaderboard.cli import LEADERBOARD_EXAMPLE, SUBMIT_EXAMPLE, leaderboard, submit
+from benchmark.options import (
+    Address,
+    AsJson,
+    Cache,
+    EngineName,
+    Fewer,
+    Named,
+    Partial,
+    Real,
+    Weights,
+    Workers,
+    cluster,
+    note,
+    processes,
+)
 from manifests.terminal import print_json, print_lines, print_table
 
 if TYPE_CHECKING:
@@ -20,19 +34,6 @@ app = typer.Typer(
     rich_markup_mode=None,
 )
 
-Named = Annotated[str, typer.Argument(metavar="PROTOCOL", help="hdtf, mead, dh-faceemovid-150, sample, or a file.")]
-Real = Annotated[
-    Path, typer.Option("--real", metavar="MANIFEST", help="A curated manifest, or a test set made from one.")
-]
-Fewer = Annotated[bool, typer.Option("--allow-fewer", help="Go on where the manifest holds too little; marked.")]
-Partial = Annotated[bool, typer.Option("--partial", help="Go on without metrics whose networks are not here; marked.")]
-Weights = Annotated[
-    str,
-    typer.Option("--extractor", metavar="published|seeded", help="Seeded: networks on seeded weights, to try; marked."),
-]
-Cache = Annotated[Path | None, typer.Option(metavar="DIR", help="Where features are kept; default: the user's cache.")]
-Workers = Annotated[int, typer.Option(min=0, help="Processes; 0 takes one for each core.")]
-AsJson = Annotated[bool, typer.Option("--json", help="Print the result as JSON on stdout.")]
 Out = Annotated[Path, typer.Option("--out", metavar="DIR", help="Where the result goes.")]
 BundleFolder = Annotated[Path, typer.Argument(metavar="BUNDLE", help="A folder that moee bench run wrote.")]
 
@@ -44,6 +45,8 @@ def protocols(
     out: Annotated[Path | None, typer.Option(metavar="DIR", help="Where the test set goes.")] = None,
     allow_fewer: Fewer = False,
     workers: Workers = 0,
+    engine: EngineName = "local",
+    address: Address = None,
     as_json: AsJson = False,
 ) -> None:
     """List the protocols; explain one; with --real and --out make its test set: clips, references, sounds, labels."""
@@ -71,7 +74,7 @@ def protocols(
         return
     from benchmark.testset import build
 
-    made = build(real, protocol, out, allow_fewer, _workers(workers), _note)
+    made = build(real, protocol, out, allow_fewer, processes(workers), note, cluster(engine, address, workers))
     if as_json:
         print_json(made.model_dump(mode="json") | {"sha256": made.sha256})
     else:
@@ -121,11 +124,14 @@ def run(
     extractor: Weights = "published",
     cache: Cache = None,
     workers: Workers = 0,
+    engine: EngineName = "local",
+    address: Address = None,
     as_json: AsJson = False,
 ) -> None:
     """Score a system's videos, or those a model makes, into a bundle: numbers, intervals, all that recomputes them."""
     from benchmark.errors import BenchmarkError
-    from benchmark.generated import Settings, score_model
+    from benchmark.generated import score_model
+    from benchmark.making import Settings
     from benchmark.plan import seeded
     from benchmark.run import run as score
     from benchmark.show import bundle_lines, bundle_rows
@@ -135,8 +141,9 @@ def run(
         raise BenchmarkError("Say where the videos come from: either --videos DIR or --model DIR.")
     chosen = System(system, None if trained_on is None else training_list(trained_on))
     common: dict[str, Any] = {
-        "cache": cache, "workers": _workers(workers), "allow_failures": allow_failures, "allow_fewer": allow_fewer,
-        "partial": partial, "seeded": seeded(extractor), "note": _note,
+        "cache": cache, "workers": processes(workers), "allow_failures": allow_failures, "allow_fewer": allow_fewer,
+        "partial": partial, "seeded": seeded(extractor), "note": note,
+        "cluster": cluster(engine, address, workers),
     }  # fmt: skip
     if videos is not None:
         bundle = score(protocol, chosen, videos, real, out, **common)
@@ -204,7 +211,7 @@ def parity(
     from benchmark.parity import parity as hold
     from benchmark.parity.page import row_cells
 
-    found = hold(real, frames=frames, clips=clips, env=env, out=out, note=_note)
+    found = hold(real, frames=frames, clips=clips, env=env, out=out, note=note)
     if as_json:
         print_json(found.as_dict())
     else:
@@ -217,15 +224,3 @@ def parity(
 app.command(epilog="Example: moee bench ladder sample --real dataset/ --out rungs/")(ladder)
 app.command(epilog=LEADERBOARD_EXAMPLE)(leaderboard)
 app.command(epilog=SUBMIT_EXAMPLE)(submit)
-
-
-def _workers(asked: int) -> int:
-    from curation.cores import default_workers
-
-    return asked or default_workers(2 << 30)
-
-
-def _note(text: str) -> None:
-    from manifests.text import printable
-
-    print(printable(text), file=sys.stderr, flush=True)

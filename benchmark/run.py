@@ -20,6 +20,7 @@ from manifests.text import printable
 
 if TYPE_CHECKING:
     from benchmark.bundle import Bundle
+    from benchmark.cluster import Cluster
     from benchmark.extract import Extraction
 
 Note = Callable[[str], None]
@@ -41,6 +42,7 @@ class _Job:
     cache: Path
     workers: int
     note: Note
+    cluster: Cluster | None
 
 
 def run(
@@ -58,6 +60,7 @@ def run(
     seeded: bool = False,
     unmade: Mapping[str, str] | None = None,
     note: Note = _silent,
+    cluster: Cluster | None = None,
 ) -> Bundle:
     """Score a system and write its bundle.
 
@@ -75,6 +78,8 @@ def run(
         seeded: run published networks on seeded weights; their numbers are marked as not comparable.
         unmade: clip -> why the system could not make its video, where that is known.
         note: takes sentences for the user.
+        cluster: whose nodes make the test set and find the features; `cache`, `videos` and `real` lie where they see
+            them. None: processes of this machine. Results do not depend on it.
 
     Raises:
         BenchmarkError: a clip is not fit to be scored (its sentence names the clip), a network is missing, the ground
@@ -89,8 +94,8 @@ def run(
     planned = plan(chosen.metrics, partial, seeded)
     for key, why in planned.missing.items():
         note(f"{key} is left out: {why}")
-    folder, testset = test_set(real, chosen, cache, workers, allow_fewer, note)
-    job = _Job(chosen, system, folder, testset, planned, cache_folder(cache), workers, note)
+    folder, testset = test_set(real, chosen, cache, workers, allow_fewer, note, cluster)
+    job = _Job(chosen, system, folder, testset, planned, cache_folder(cache), workers, note, cluster)
     submission = gather(videos, testset, chosen, system, unmade)
     _tell(submission, job, allow_failures)
     extraction = _extracted(submission, job)
@@ -105,7 +110,13 @@ def run(
 
 
 def test_set(
-    real: Path, protocol: Protocol, cache: Path | None, workers: int, allow_fewer: bool, note: Note = _silent
+    real: Path,
+    protocol: Protocol,
+    cache: Path | None,
+    workers: int,
+    allow_fewer: bool,
+    note: Note = _silent,
+    cluster: Cluster | None = None,
 ) -> tuple[Path, TestSet]:
     """The test set in a folder; one that is made now where the folder is a curated manifest.
 
@@ -118,7 +129,7 @@ def test_set(
 
     state = str(manifests.open(real).content.get("state", ""))[:16]
     folder = cache_folder(cache) / "testsets" / f"{protocol.name}-{protocol.sha256[:12]}-{state}"
-    return folder, build(real, protocol, folder, allow_fewer, workers, note)
+    return folder, build(real, protocol, folder, allow_fewer, workers, note, cluster)
 
 
 test_set.__test__ = False  # type: ignore[attr-defined]
@@ -172,7 +183,7 @@ def _extract(generated: Mapping[str, Path | None], job: _Job) -> Extraction:
     pairs = [Pair(clip, real[clip], path or real[clip], of_clip[clip].frames) for clip, path in generated.items()]
     longest = max(of_clip[clip].frames for clip in generated)
     settings = Settings(form.fps, longest, form.size[0], form.size[1], job.plan.extractors)
-    return extract(pairs, settings, job.cache / "features", job.workers, job.note)
+    return extract(pairs, settings, job.cache / "features", job.workers, job.note, cluster=job.cluster)
 
 
 def _check_truth(extraction: Extraction, job: _Job) -> None:

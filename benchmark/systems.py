@@ -117,7 +117,8 @@ class Model:
         path = self._generator.training_list
         return None if path is None else training_list(path)
 
-    def told(self, label: str | None) -> str | None:
+    @staticmethod
+    def told(label: str | None) -> str | None:
         """A clause where the model cannot be asked for a label and is asked for neutral instead."""
         from moee_model.generate import asked_emotion
 

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Iterable, Mapping
+import os
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from fractions import Fraction
 from pathlib import Path
@@ -17,9 +18,11 @@ from manifests.text import nearest, printable
 if TYPE_CHECKING:
     import numpy as np
 
+    from benchmark.cluster import Cluster
     from benchmark.controls.planes import Planes
     from benchmark.protocol import Protocol
     from benchmark.testset import TestClip, TestSet
+    from curation.engines.item import Finished
 
 _CRF: Final = 18  # as curation exports clips: a visible but small loss, so that the ground truth is no copy of itself
 _POINTS_IN: Final = 256  # px: landmarks are told as if every picture were so wide and high
@@ -43,7 +46,15 @@ class _Task:
         return tuple(digest[:16])
 
 
-def make_control(kind: str, testset: TestSet, folder: Path, protocol: Protocol, out: Path, workers: int = 1) -> Path:
+def make_control(
+    kind: str,
+    testset: TestSet,
+    folder: Path,
+    protocol: Protocol,
+    out: Path,
+    workers: int = 1,
+    cluster: Cluster | None = None,
+) -> Path:
     """Write the videos of a control system, one per clip of the list.
 
     Args:
@@ -51,6 +62,7 @@ def make_control(kind: str, testset: TestSet, folder: Path, protocol: Protocol, 
         folder: of the test set.
         out: made if missing; a video that is there is made again.
         workers: processes.
+        cluster: whose nodes make them instead.
 
     Returns:
         The folder of the videos, `out`.
@@ -61,7 +73,7 @@ def make_control(kind: str, testset: TestSet, folder: Path, protocol: Protocol, 
     if kind not in CONTROLS:
         raise BenchmarkError(f"There is no control {printable(kind)}: {nearest(kind, CONTROLS)}")
     control = CONTROLS[kind]
-    return _made(control.axis, control.strength, {}, testset, folder, protocol, out, workers)
+    return _made(control.axis, control.strength, {}, testset, folder, protocol, out, workers, cluster)
 
 
 def make_step(
@@ -73,6 +85,7 @@ def make_step(
     out: Path,
     points: Mapping[str, np.ndarray] | None = None,
     workers: int = 1,
+    cluster: Cluster | None = None,
 ) -> Path:
     """Write the videos of one step of an axis; the same call gives the same bytes.
 
@@ -81,7 +94,7 @@ def make_step(
         strength: in the axis' unit.
         points: clip -> landmarks of its ground truth [n, 68, 2], px of a 256 px frame, NaN without a face; asked for
             by axes that change the face.
-        testset, folder, protocol, out, workers: as `make_control`.
+        testset, folder, protocol, out, workers, cluster: as `make_control`.
 
     Raises:
         BenchmarkError: there is no such axis, landmarks are missing, or a video cannot be written.
@@ -92,7 +105,7 @@ def make_step(
         lacking = next((clip.id for clip in testset.clips if clip.id not in (points or {})), None)
         if lacking is not None:
             raise BenchmarkError(f"{axis} needs the landmarks of {printable(lacking)}: find its features first.")
-    return _made(axis, strength, points or {}, testset, folder, protocol, out, workers)
+    return _made(axis, strength, points or {}, testset, folder, protocol, out, workers, cluster)
 
 
 def _made(
@@ -104,18 +117,32 @@ def _made(
     protocol: Protocol,
     out: Path,
     workers: int,
+    cluster: Cluster | None,
 ) -> Path:
-    from curation.engines.local import LocalEngine
     from manifests.files import make_folder, plain_errors
 
     with plain_errors(out):
         make_folder(out)
-    tasks = [_task(axis, strength, points, clip, testset, folder, protocol, out) for clip in testset.clips]
-    for done in LocalEngine(workers).run(_write, tasks):
+        for aside in out.glob(".tmp-*.mp4"):  # of a run that was killed
+            aside.unlink(missing_ok=True)
+    folder, target = folder.absolute(), out.absolute()
+    tasks = [_task(axis, strength, points, clip, testset, folder, protocol, target) for clip in testset.clips]
+    for done in _ends(tasks, workers, cluster, target):
         if done.died is not None or done.error is not None:
             name = tasks[done.index].target.name
             raise BenchmarkError(f"The control video {name} cannot be written: {done.error or done.died}")
     return out
+
+
+def _ends(tasks: list[_Task], workers: int, cluster: Cluster | None, out: Path) -> Iterator[Finished]:
+    from curation.engines.local import LocalEngine
+
+    if cluster is None:
+        return LocalEngine(workers).run(_write, tasks)
+    from benchmark.cluster import PICTURES
+
+    read = sorted({path.parent for task in tasks for path in (task.pictures, task.sound) if path is not None})
+    return cluster.run(_write, tasks, PICTURES, shared=[out], read=read)
 
 
 def _task(
@@ -147,7 +174,7 @@ def _write(task: _Task) -> None:
 
     pictures, colour = _pictures(task)
     shown = _changed(task, pictures)
-    aside = task.target.with_name(f".tmp-{task.target.name}")
+    aside = task.target.with_name(f".tmp-{os.getpid()}-{os.urandom(4).hex()}-{task.target.name}")
     height, width = shown[0][0].shape
     shape, sound = _shapes(task, (width, height), colour)
     writer = ClipWriter(aside, shape, sound)

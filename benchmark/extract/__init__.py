@@ -4,8 +4,12 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from benchmark.extract.contract import Available, Extraction, Pair, Settings, Side, VideoFacts
+
+if TYPE_CHECKING:
+    from benchmark.cluster import Cluster
 
 __all__ = [
     "Available",
@@ -74,6 +78,7 @@ def extract(
     workers: int = 1,
     note: Callable[[str], None] | None = None,
     progress: Callable[[int, int], None] | None = None,
+    cluster: Cluster | None = None,
 ) -> Extraction:
     """Find the features of all pairs; what the cache holds is not made again, and then nothing is decoded.
 
@@ -84,13 +89,15 @@ def extract(
         workers: processes, one thread each; 1 works in this process. Results do not depend on it.
         note: called with a sentence on what is worth telling, such as a damaged file of the cache.
         progress: called with (clips done, clips in all).
+        cluster: whose nodes do the work; None: processes of this machine. Results do not depend on it.
 
     Returns:
         Features of every clip that can be scored; the others stand in `Extraction.errors`.
 
     Raises:
-        BenchmarkError: an extractor is unknown or missing, a clip is named twice, or the cache cannot be written.
+        BenchmarkError: an extractor is unknown or missing, a clip is named twice, the cache cannot be written, or as
+            `benchmark.cluster.Cluster.run`.
     """
     from benchmark.extract.run import extract
 
-    return extract(pairs, settings, cache, workers, note, progress)
+    return extract(pairs, settings, cache, workers, note, progress, cluster)

@@ -6,8 +6,9 @@ from collections import Counter
 from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
+from functools import partial
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
@@ -18,9 +19,14 @@ from benchmark.extract.contract import Extraction, Pair, Settings, Side, VideoFa
 from benchmark.extract.extractor import Extractor, closure
 from benchmark.extract.registry import extractors, one_of_each, require
 from benchmark.extract.units import Both, Done, PairJob, Unit, Video, VideoJob, group
+from benchmark.extract.workers import worked
 from manifests.text import printable
 
+if TYPE_CHECKING:
+    from benchmark.cluster import Cluster
+
 Note = Callable[[str], None]
+Worked = Callable[[Sequence[Unit]], Iterator[tuple[int, Done]]]
 _HASHING = 4  # files hashed at a time
 _NAMES: dict[Side, str] = {"real": "its ground truth", "generated": "its video"}
 
@@ -32,6 +38,7 @@ def extract(
     workers: int = 1,
     note: Note | None = None,
     progress: Callable[[int, int], None] | None = None,
+    cluster: Cluster | None = None,
 ) -> Extraction:
     """Find the features of all pairs; see `benchmark.extract.extract`."""
     require(settings.extractors)
@@ -41,9 +48,9 @@ def extract(
         raise BenchmarkError(f"The clip {printable(twice[0])} is named twice: give every clip an id of its own.")
     if workers < 1 or any(frames < 1 for frames in (settings.frames, *(pair.frames or 1 for pair in pairs))):
         raise BenchmarkError("Nothing can be extracted: give at least 1 worker, and at least 1 frame per clip.")
-    run = _Run(settings, FeatureCache(cache), note or (lambda sentence: None))
+    run = _Run(settings, FeatureCache(Path(cache).absolute()), note or (lambda sentence: None))
     run.look_up(pairs)
-    run.make(workers, progress or (lambda done, total: None))
+    run.make(partial(worked, workers=workers, cluster=cluster, weights=run.weights), progress or (lambda *done: None))
     return run.extraction()
 
 
@@ -95,7 +102,7 @@ class _Run:
         for clip in self.clips:
             for video, path in ((clip.real, clip.pair.real), (clip.generated, clip.pair.generated)):
                 if video not in self.paths:
-                    self.paths[video] = Path(path)
+                    self.paths[video] = Path(path).absolute()
                     self._read_video(video)
             if clip.both not in self.pairs:
                 self.pairs[clip.both] = self._read(self._of("pair"), list(clip.both), clip.real[1])
@@ -149,8 +156,8 @@ class _Run:
 
     # --- what is made ---------------------------------------------------------------------------------------------
 
-    def make(self, workers: int, progress: Callable[[int, int], None]) -> None:
-        """Make what is stale, in this process or in others."""
+    def make(self, worked: Worked, progress: Callable[[int, int], None]) -> None:
+        """Make what is stale, wherever that is."""
         units = self._units()
         at: dict[Video, list[int]] = {}
         for place, clip in enumerate(self.clips):
@@ -159,7 +166,7 @@ class _Run:
         touched = [{place for job in unit.videos for place in at[job.video]} for unit in units]
         left = Counter(place for places in touched for place in places)
         progress(len(self.clips) - len(left), len(self.clips))
-        for number, done in _worked(units, workers):
+        for number, done in worked(units):
             self._take(done)
             left.subtract(touched[number])
             progress(len(self.clips) - sum(count > 0 for count in left.values()), len(self.clips))
@@ -278,26 +285,3 @@ def _facts_key(video: Video) -> str:
 
 def _joined(found: dict[str, dict[str, np.ndarray]]) -> dict[str, np.ndarray]:
     return {feature: rows for features in found.values() for feature, rows in features.items()}
-
-
-def _worked(units: Sequence[Unit], workers: int) -> Iterator[tuple[int, Done]]:
-    """The number of each unit and what became of it, as they come."""
-    from benchmark.extract.models import lacking
-    from benchmark.extract.work import work
-
-    if workers == 1 or len(units) < 2:
-        yield from enumerate(map(work, units))
-        return
-    why = lacking((), ("pebble",), "curation")
-    if why:
-        raise BenchmarkError(f"Only one worker can be used: {why}")
-    from curation.engines.local import LocalEngine
-
-    for end in LocalEngine(workers).run(work, units):
-        if end.error is not None:
-            raise end.error
-        if end.died is not None:
-            died = f"its worker ended ({end.died}), twice: run again with fewer workers."
-            yield end.index, Done(defects={job.video: died for job in units[end.index].videos})
-        else:
-            yield end.index, end.value

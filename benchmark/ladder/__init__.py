@@ -16,6 +16,7 @@ from manifests.text import nearest, printable
 
 if TYPE_CHECKING:
     from benchmark.bundle import Bundle
+    from benchmark.cluster import Cluster
 
 
 def climb(
@@ -30,6 +31,7 @@ def climb(
     seeded: bool = False,
     kinds: Sequence[str] = tuple(CONTROLS),
     note: Callable[[str], None] = lambda text: None,
+    cluster: Cluster | None = None,
 ) -> dict[str, Bundle]:
     """Score every control on a protocol.
 
@@ -37,7 +39,7 @@ def climb(
         protocol: name or file.
         real: a curated manifest, or a test set that was made from one.
         out: gets `videos/<control>/` and a bundle `<control>/` each.
-        cache, workers, allow_fewer, partial, seeded, note: as for `benchmark.run.run`.
+        cache, workers, allow_fewer, partial, seeded, note, cluster: as for `benchmark.run.run`.
         kinds: which controls, of `benchmark.controls.CONTROLS`.
 
     Returns:
@@ -54,14 +56,14 @@ def climb(
     if unknown is not None:
         raise BenchmarkError(f"There is no control {printable(unknown)}: {nearest(unknown, CONTROLS)}")
     chosen = load_protocol(protocol)
-    folder, found = test_set(real, chosen, cache, workers, allow_fewer, note)
+    folder, found = test_set(real, chosen, cache, workers, allow_fewer, note, cluster)
     rungs: dict[str, Bundle] = {}
     for kind in kinds:
         note(f"{kind}: {CONTROLS[kind].does}")
-        videos = make_control(kind, found, folder, chosen, out / "videos" / kind, workers)
+        videos = make_control(kind, found, folder, chosen, out / "videos" / kind, workers, cluster)
         system = System(kind, control=kind != GROUND_TRUTH)
         rungs[kind] = run(
             protocol, system, videos, folder, out / kind, cache=cache, workers=workers, partial=partial, seeded=seeded,
-            note=note,
+            note=note, cluster=cluster,
         )  # fmt: skip
     return rungs

@@ -5,14 +5,27 @@ from typing import Annotated, Any
 
 import typer
 
+from benchmark.options import (
+    Address,
+    AsJson,
+    Cache,
+    EngineName,
+    Fewer,
+    Named,
+    Partial,
+    Real,
+    Weights,
+    Workers,
+    cluster,
+    note,
+    processes,
+)
 from manifests.terminal import print_json, print_lines, print_table
 
 
 def ladder(
-    protocol: Annotated[str, typer.Argument(metavar="PROTOCOL", help="hdtf, mead, dh-faceemovid-150, sample, a file.")],
-    real: Annotated[
-        Path, typer.Option("--real", metavar="MANIFEST", help="A curated manifest, or a test set made from one.")
-    ],
+    protocol: Named,
+    real: Real,
     out: Annotated[Path, typer.Option("--out", metavar="DIR", help="Where bundles, ladder.json and ladder.html go.")],
     axis: Annotated[list[str] | None, typer.Option(metavar="NAME", help="Only these axes; repeat it.")] = None,
     steps: Annotated[int | None, typer.Option(metavar="N", help="At most N steps of each axis.")] = None,
@@ -21,23 +34,14 @@ def ladder(
     ] = None,
     clips: Annotated[int | None, typer.Option(metavar="N", help="Only the first N clips by hash; marked.")] = None,
     keep: Annotated[bool, typer.Option("--keep", help="Keep the videos of the axes' steps.")] = False,
-    allow_fewer: Annotated[
-        bool, typer.Option("--allow-fewer", help="Go on where the manifest holds too little; marked.")
-    ] = False,
-    partial: Annotated[
-        bool, typer.Option("--partial", help="Go on without metrics whose networks are not here; marked.")
-    ] = False,
-    extractor: Annotated[
-        str,
-        typer.Option(
-            metavar="published|seeded", help="Seeded: networks on seeded weights, to try; no axis is held against them."
-        ),
-    ] = "published",
-    cache: Annotated[
-        Path | None, typer.Option(metavar="DIR", help="Where features are kept; default: the user's cache.")
-    ] = None,
-    workers: Annotated[int, typer.Option(min=0, help="Processes; 0 takes one for each core.")] = 0,
-    as_json: Annotated[bool, typer.Option("--json", help="Print the result as JSON on stdout.")] = False,
+    allow_fewer: Fewer = False,
+    partial: Partial = False,
+    extractor: Weights = "published",
+    cache: Cache = None,
+    workers: Workers = 0,
+    engine: EngineName = "local",
+    address: Address = None,
+    as_json: AsJson = False,
 ) -> None:
     """Make real clips worse step by step, along one axis each: which metrics see it, and which see what is not there?
 
@@ -49,14 +53,13 @@ def ladder(
     from benchmark.ladder.rows import ladder_lines, ladder_table
     from benchmark.plan import seeded
     from benchmark.show import ladder_rows
-    from curation.cores import default_workers
 
     axes = axis if axis else ([] if control else list(AXES))
     kinds = control if control else ([] if axis else list(CONTROLS))
     climbed = measure(
         protocol, real, out, axes=axes, kinds=kinds, steps=steps, clips=clips, keep=keep, cache=cache,
-        workers=workers or default_workers(2 << 30), allow_fewer=allow_fewer, partial=partial,
-        seeded=seeded(extractor), note=_note,
+        workers=processes(workers), allow_fewer=allow_fewer, partial=partial,
+        seeded=seeded(extractor), note=note, cluster=cluster(engine, address, workers),
     )  # fmt: skip
     if as_json:
         said: dict[str, Any] = {kind: bundle.results.model_dump(mode="json") for kind, bundle in climbed.floors.items()}
@@ -68,11 +71,3 @@ def ladder(
     if climbed.ladder is not None:
         print_table(ladder_table(climbed.ladder))
         print_lines([*ladder_lines(climbed.ladder), f"page: {out / PAGE}"])
-
-
-def _note(text: str) -> None:
-    import sys
-
-    from manifests.text import printable
-
-    print(printable(text), file=sys.stderr, flush=True)

@@ -18,6 +18,7 @@ from benchmark.systems import GROUND_TRUTH
 
 if TYPE_CHECKING:
     from benchmark.bundle import Bundle
+    from benchmark.cluster import Cluster
 
 PAGE = "ladder.html"
 Note = Callable[[str], None]
@@ -48,6 +49,7 @@ def measure(
     partial: bool = False,
     seeded: bool = False,
     note: Note = lambda text: None,
+    cluster: Cluster | None = None,
 ) -> Climbed:
     """Score controls and axes; where axes are climbed, write `ladder.json` and `ladder.html`.
 
@@ -60,25 +62,27 @@ def measure(
         steps: at most so many of each axis.
         clips: only the first so many by hash; the results are marked.
         keep: leave the videos of the axes' steps in `videos/<axis>/<step>/`.
-        cache, workers, allow_fewer, partial, seeded, note: as for `benchmark.run.run`.
+        cache, workers, allow_fewer, partial, seeded, note, cluster: as for `benchmark.run.run`.
 
     Raises:
         BenchmarkError: there is no such control, axis or number of steps; and as `benchmark.run.run`.
     """
     wanted = {axis: chosen_steps(axis, steps) for axis in axes}
     chosen = load_protocol(protocol)
-    folder, testset = test_set(real, chosen, cache, workers, allow_fewer, note)
+    folder, testset = test_set(real, chosen, cache, workers, allow_fewer, note, cluster)
     if clips is not None:
         folder, testset = first_clips(folder, testset, clips, out / "testset")
     scored = tuple(dict.fromkeys((*([GROUND_TRUTH] if wanted else []), *kinds)))
     floors = climb(
-        protocol, folder, out, cache=cache, workers=workers, partial=partial, seeded=seeded, kinds=scored, note=note
-    )
+        protocol, folder, out, cache=cache, workers=workers, partial=partial, seeded=seeded, kinds=scored, note=note,
+        cluster=cluster,
+    )  # fmt: skip
     if not wanted:
         return Climbed(floors, {}, None)
     made = Steps(
-        protocol, chosen, folder, testset, floors[GROUND_TRUTH], out, cache, workers, partial, seeded, keep, note
-    )
+        protocol, chosen, folder, testset, floors[GROUND_TRUTH], out, cache, workers, partial, seeded, keep, note,
+        cluster,
+    )  # fmt: skip
     rungs = climb_axes(made, wanted)
     ladder = record(floors[GROUND_TRUTH], rungs)
     save(ladder, made, floors[GROUND_TRUTH])

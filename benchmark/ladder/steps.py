@@ -20,6 +20,7 @@ if TYPE_CHECKING:
     import numpy as np
 
     from benchmark.bundle import Bundle
+    from benchmark.cluster import Cluster
     from benchmark.protocol import Protocol
     from benchmark.testset import TestSet
 
@@ -32,7 +33,8 @@ class Steps:
 
     protocol: loaded; name: of it, or its file.
     folder, testset: the clips. truth: the bundle of the ground truth control.
-    out: gets `axes/<axis>/<step>/`, a bundle each. cache, workers, partial, seeded, note: as for `benchmark.run.run`.
+    out: gets `axes/<axis>/<step>/`, a bundle each. cache, workers, partial, seeded, note, cluster: as for
+        `benchmark.run.run`.
     keep: leave the videos of each step in `videos/<axis>/<step>/`.
     """
 
@@ -48,6 +50,7 @@ class Steps:
     seeded: bool = False
     keep: bool = False
     note: Note = field(default=lambda text: None)
+    cluster: Cluster | None = None
 
     def bundle(self, axis: str, step: float) -> Path:
         """Where the bundle of a step lies."""
@@ -110,7 +113,8 @@ def landmarks(made: Steps) -> dict[str, np.ndarray]:
     pairs = [
         Pair(clip.id, made.folder / clip.real, made.folder / clip.real, clip.frames) for clip in made.testset.clips
     ]
-    extraction = extract(pairs, settings, cache_folder(made.cache) / "features", made.workers, made.note)
+    cache = cache_folder(made.cache) / "features"
+    extraction = extract(pairs, settings, cache, made.workers, made.note, cluster=made.cluster)
     if extraction.errors:
         sentence = next(iter(extraction.errors.values()))
         raise BenchmarkError(f"The landmarks of the ground truth cannot be found: {sentence}")
@@ -124,10 +128,10 @@ def _scored(made: Steps, axis: str, step: float, points: Mapping[str, np.ndarray
     made.note(f"{axis}, {AXES[axis].says(step)}: {AXES[axis].does}")
     folder = made.bundle(axis, step)
     videos = made.out / "videos" / axis / f"{step:g}"
-    make_step(axis, step, made.testset, made.folder, made.protocol, videos, points, made.workers)
+    make_step(axis, step, made.testset, made.folder, made.protocol, videos, points, made.workers, made.cluster)
     bundle = run(
         made.name, System(f"{axis} {step:g}", control=True), videos, made.folder, folder, cache=made.cache,
-        workers=made.workers, partial=made.partial, seeded=made.seeded, note=made.note,
+        workers=made.workers, partial=made.partial, seeded=made.seeded, note=made.note, cluster=made.cluster,
     )  # fmt: skip
     save_picture(axis, videos, made.testset, made.picture(axis, step))
     write_json(_record(folder), _making(made, axis, step))

@@ -7,7 +7,7 @@ import hashlib
 import io
 import json
 import wave
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from fractions import Fraction
 from pathlib import Path
@@ -20,7 +20,9 @@ from benchmark.testset.files import CONDITIONS, FILE, VERSION, TestClip, TestSet
 from manifests.text import printable
 
 if TYPE_CHECKING:
+    from benchmark.cluster import Cluster
     from benchmark.protocol import Protocol
+    from curation.engines.item import Finished
     from media.pixels import Crop
 
 _CRF: Final = 10  # ground truth is kept close to the curated clip: at this value x264's loss is below what metrics see
@@ -49,6 +51,7 @@ def build(
     allow_fewer: bool = False,
     workers: int = 1,
     note: Note = lambda text: None,
+    cluster: Cluster | None = None,
 ) -> TestSet:
     """Make the test set of a protocol from a curated manifest; the same call again makes only what is missing.
 
@@ -62,6 +65,7 @@ def build(
         allow_fewer: go on where the manifest holds less than the protocol asks for; the list says so.
         workers: processes.
         note: takes sentences for the user.
+        cluster: whose nodes make the clips instead.
 
     Raises:
         BenchmarkError: the manifest holds too little, a clip's file is not the one that it names, a clip cannot be
@@ -79,9 +83,10 @@ def build(
         return already
     cropped = (manifest.recipe.get("export") or {}).get("crop") == "face"
     _folders(folder)
+    root, target = manifest.root.absolute(), folder.absolute()
     width, height = protocol.clip.size
     tasks = [
-        _Task(manifest.root / clip.file, folder, clip, protocol.frames(clip.seconds), protocol.clip.fps,
+        _Task(root / clip.file, target, clip, protocol.frames(clip.seconds), protocol.clip.fps,
               (width, height), protocol.clip.audio_rate, cropped)
         for clip in chosen.clips
     ]  # fmt: skip
@@ -92,7 +97,7 @@ def build(
         protocol_sha256=protocol.sha256,
         made_from=made_from,
         shortfalls=list(chosen.shortfalls),
-        clips=_made(tasks, workers),
+        clips=_made(tasks, workers, cluster),
     )
     _write(folder / CONDITIONS, _conditions(found).encode())
     _write(folder / FILE, as_json(found).encode())
@@ -132,11 +137,9 @@ def _folders(folder: Path) -> None:
             make_folder(folder / name)
 
 
-def _made(tasks: list[_Task], workers: int) -> list[TestClip]:
-    from curation.engines.local import LocalEngine
-
+def _made(tasks: list[_Task], workers: int, cluster: Cluster | None) -> list[TestClip]:
     clips: list[TestClip] = []
-    for done in LocalEngine(workers).run(_make, tasks):
+    for done in _ends(tasks, workers, cluster):
         name = tasks[done.index].clip.id
         if done.died is not None:
             raise BenchmarkError(f"The process that made the test clip {name} ended ({done.died}): run it again.")
@@ -144,6 +147,22 @@ def _made(tasks: list[_Task], workers: int) -> list[TestClip]:
             raise BenchmarkError(f"The test clip {name} cannot be made: {done.error}") from done.error
         clips.append(done.value)
     return sorted(clips, key=lambda clip: clip.id)
+
+
+def _ends(tasks: list[_Task], workers: int, cluster: Cluster | None) -> Iterator[Finished]:
+    from curation.engines.local import LocalEngine
+
+    if cluster is None:
+        return LocalEngine(workers).run(_make, tasks)
+    from benchmark.cluster import PICTURES
+
+    return cluster.run(
+        _make,
+        tasks,
+        PICTURES,
+        shared=sorted({task.folder for task in tasks}),
+        read=sorted({task.source.parent for task in tasks}),
+    )
 
 
 def _make(task: _Task) -> TestClip:
