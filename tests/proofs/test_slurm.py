@@ -9,9 +9,10 @@ from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import pytest
+import yaml
 
 from tests.curation.runs import moee, result_bytes, sample_video
-from tests.proofs.slurm import SCRIPTS, Slurm, cluster
+from tests.proofs.slurm import ROOT, SCRIPTS, Slurm, cluster
 
 pytestmark = pytest.mark.proof
 
@@ -55,6 +56,32 @@ def no_process_is_left(slurm: Slurm, *jobs: str) -> bool:
     return True
 
 
+@pytest.fixture(scope="module")
+def ten_steps(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """The preset tiny with ten steps in two stages, whose batches two processes can share."""
+    config = yaml.safe_load((ROOT / "moee_model" / "presets" / "tiny.yaml").read_text())
+    stages = [{**stage, "warmup": 2, "batch": 2} for stage in config["train"]["stages"][:2]]
+    config["train"] |= {"stages": [{**stages[0], "steps": 6}, {**stages[1], "steps": 4}], "checkpoint_every": 5}
+    path = tmp_path_factory.mktemp("preset") / "ten.yaml"
+    path.write_text(yaml.safe_dump(config))
+    return path
+
+
+@pytest.fixture(scope="module")
+def trained(ten_steps: Path, local: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """What `moee train` makes of them on this machine, without a cluster."""
+    out = tmp_path_factory.mktemp("trained") / "out"
+    ran = moee("train", ten_steps, "--data", local, "--out", out, env={"OMP_NUM_THREADS": "1"})
+    assert ran.status == 0, ran.err
+    assert len(losses(out)) == 10
+    return out
+
+
+def losses(out: Path) -> list[float]:
+    """The loss of every step."""
+    return [json.loads(line)["loss"] for line in (out / "scalars.jsonl").read_text().splitlines()]
+
+
 def nothing_is_left(slurm: Slurm, *jobs: str) -> bool:
     """Whether the jobs' processes and Ray's folders are gone."""
     return no_process_is_left(slurm, *jobs) and not any(scratch(job).exists() for job in jobs)
@@ -94,6 +121,34 @@ def test_an_array_without_ray_joins_to_the_bytes_of_a_local_run_and_does_nothing
     assert result_bytes(out) == result_bytes(local)
     assert moee("manifest", "validate", out).status == 0
     table("array of 2 and its join: as local, byte for byte; the join decoded nothing again")
+
+
+def test_training_on_one_node_gives_the_losses_and_weights_of_a_direct_run_bit_for_bit(
+    slurm: Slurm, ten_steps: Path, local: Path, trained: Path, tmp_path: Path, table: Table
+) -> None:
+    out = tmp_path / "out"
+    job = slurm.run(SCRIPTS / "train.sbatch", ten_steps, "--data", local, "--out", out, options=("--nodes", 1))
+    assert (job.state, job.status) == ("COMPLETED", 0), job.log
+    assert (out / "scalars.jsonl").read_bytes() == (trained / "scalars.jsonl").read_bytes()
+    weights = sorted(path.relative_to(trained) for path in trained.glob("model/**/*.safetensors"))
+    assert len(weights) > 3
+    assert [path for path in weights if (out / path).read_bytes() != (trained / path).read_bytes()] == []
+    assert no_process_is_left(slurm, job.number)
+    table(f"train.sbatch, 10 steps on 1 node: losses and {len(weights)} weight files as a direct run, bit for bit")
+
+
+def test_training_on_two_nodes_gives_the_losses_of_one(
+    slurm: Slurm, ten_steps: Path, local: Path, trained: Path, tmp_path: Path, table: Table
+) -> None:
+    arguments = (ten_steps, "--data", local, "--out", tmp_path / "out", "--features", trained / "features")
+    job = slurm.run(SCRIPTS / "train.sbatch", *arguments, options=("--nodes", 2))
+    assert (job.state, job.status) == ("COMPLETED", 0), job.log
+    apart = [abs(a - b) for a, b in zip(losses(tmp_path / "out"), losses(trained), strict=True)]
+    state = json.loads(next((tmp_path / "out").glob("checkpoints/*/state.json")).read_text())
+    assert any(name.startswith("rng-1") for name in json.dumps(state).split('"')), "two processes took part"
+    assert max(apart) <= 1e-5
+    assert no_process_is_left(slurm, job.number)
+    table(f"train.sbatch, 10 steps on 2 nodes: losses at most {max(apart):.1e} from one process's")
 
 
 def test_two_jobs_on_one_node_each_have_a_ray_of_their_own(slurm: Slurm, tmp_path: Path) -> None:
