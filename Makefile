@@ -68,24 +68,27 @@ check: setup  ## ruff, mypy, import-linter
 	$(BIN)/mypy
 	$(BIN)/lint-imports
 
-# A browser for the proofs of the report; without one they are skipped and say so.
-.PHONY: browser
-browser:
-	@if ! command -v chromium >/dev/null; then
+# Programs that some proofs look at; without them these proofs are skipped and say so.
+PROGRAMS := chromium slurm-wlm munge shellcheck
+.PHONY: programs
+programs:
+	@missing=$$(for package in $(PROGRAMS); do dpkg -s $$package >/dev/null 2>&1 || echo $$package; done)
+	if [ -n "$$missing" ]; then
 	    if [ "$$(id -u)" = 0 ]; then
-	        echo "installing chromium for the report's proofs"
-	        apt-get update >/dev/null && DEBIAN_FRONTEND=noninteractive apt-get install -y --no-install-recommends chromium >/dev/null
+	        echo "installing for the proofs:" $$missing
+	        apt-get update >/dev/null && DEBIAN_FRONTEND=noninteractive apt-get install -y --no-install-recommends $$missing >/dev/null
 	    else
-	        echo "the report's proofs are skipped without a browser: sudo apt-get install chromium"
+	        echo "some proofs are skipped without these programs: sudo apt-get install" $$missing
 	    fi
 	fi
 
-proofs: setup browser  ## slow proofs with their tables: exactness, resumption, truth, real clips
+proofs: setup programs  ## slow proofs with their tables: exactness, resumption, truth, real clips, clusters
 	@$(BIN)/python -m pytest -n $(CORES) --dist loadfile --no-loadscope-reorder -m proof
 
-perf: setup  ## measured ratios: share of the decode and perception ceiling, cost of the stages, Frechet distances, scoring again, networks, the model
+perf: setup  ## measured ratios: share of the decode and perception ceiling, cost of the stages, curation at scale, Frechet distances, scoring again, networks, the model
 	@$(BIN)/python -m perf.decode
 	$(BIN)/python -m perf.stage_rates
+	$(BIN)/python -m perf.curation
 	$(BIN)/python -m perf.duplicates
 	$(BIN)/python -m perf.frechet
 	$(BIN)/python -m perf.rescoring

@@ -6,7 +6,7 @@ import signal
 import sys
 from collections import Counter
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
@@ -163,7 +163,8 @@ def _cluster(
     from curation.pipeline import hosted, needs
 
     connect(address, workers)
-    return RayEngine(address, workers, attempts, limits, needs(stages), hosted(stages), actors)
+    task = replace(needs(stages), gpus=0.0)  # models that use a GPU live in actors
+    return RayEngine(address, workers, attempts, limits, task, hosted(stages), actors)
 
 
 def _inputs(sources: list[str], out: str, dataset: str | None, share: str | None) -> "list[Input]":

@@ -38,7 +38,7 @@ class RayEngine:
         workers: items at once, at most; 0 for as many as the cluster has cores for.
         attempts: how often an item may lose its process or its node before it is given up.
         limits: what an item may take.
-        resources: what an item needs of a node.
+        resources: what an item needs of a node (GPUs for the item itself, not for models in actors).
         models: models that may live in actors of their own, by name; see `curation.engines.hosts`.
         actors: for each of them; 0: one per GPU of the cluster for those that use one.
 
@@ -105,11 +105,12 @@ def connect(address: str | None, workers: int = 0) -> Any:
     try:
         quiet.pop("include_dashboard")
         ray.init(address or AUTO, **quiet)
-    except (ConnectionError, RuntimeError, ValueError) as error:
-        first = str(error).strip().splitlines()[0]
+    except (ConnectionError, RuntimeError, ValueError, ray.exceptions.RayError) as error:
+        first = str(error).strip().splitlines()[0][:200]
         raise CurationError(
             f"no Ray cluster answers at {address or os.environ.get('RAY_ADDRESS')!r} ({first}): start one with "
-            "`ray start --head`, or leave --address away to use this machine alone"
+            "`ray start --head`, give RAY_AUTH_TOKEN the token that its nodes have, or leave --address away to use "
+            "this machine alone"
         ) from None
     return ray
 
@@ -136,12 +137,15 @@ class _Run:
         needs = engine.resources
         self.cpus = needs.cpus if needs else 1.0
         self.memory = needs.memory if needs else 0
+        self.gpus = needs.gpus if needs else 0.0
         self._check_room()
         here = NodeAffinitySchedulingStrategy(ray.get_runtime_context().get_node_id(), soft=False)
         self.board = ray.remote(num_cpus=0, scheduling_strategy=here)(_Board).remote(len(items))
         options: dict[str, Any] = {"num_cpus": self.cpus, "max_retries": engine.attempts - 1, "retry_exceptions": False}
         if self.memory:
             options["memory"] = self.memory
+        if self.gpus:
+            options["num_gpus"] = self.gpus
         self.task = ray.remote(**options)(_call)
         self.hosts = start(engine.models, engine.actors, ray.cluster_resources().get("GPU", 0.0))
         self.function = ray.put(function)
@@ -184,7 +188,10 @@ class _Run:
         if time.monotonic() - self.asked < ASK_SECONDS:
             return
         self.asked = time.monotonic()
-        self.slots = max(1, int(self.ray.cluster_resources().get("CPU", 1) // self.cpus))
+        there = self.ray.cluster_resources()
+        self.slots = max(1, int(there.get("CPU", 1) // self.cpus))
+        if self.gpus:
+            self.slots = max(1, min(self.slots, int(there.get("GPU", 0) / self.gpus)))
         for index, share in self.ray.get(self.board.shares.remote()).items():
             if self.shares[index] < 1.0:
                 self.shares[index] = share
@@ -214,13 +221,14 @@ class _Run:
     def _check_room(self) -> None:
         """A task that fits on no node would wait for ever, and nobody would know why."""
         nodes = [node["Resources"] for node in self.ray.nodes() if node["Alive"]]
-        if any(node.get("CPU", 0) >= self.cpus and node.get("memory", 0) >= self.memory for node in nodes):
+        wanted = {"CPU": self.cpus, "memory": self.memory, "GPU": self.gpus}
+        if any(all(node.get(name, 0) >= least for name, least in wanted.items()) for node in nodes):
             return
         if any("CPU" not in node for node in nodes) and len(nodes) == 1:
             return  # a head without cores, whose workers are yet to come
         raise CurationError(
-            f"no node of the Ray cluster has {self.cpus:g} cores and {self.memory / 2**30:.1f} GiB of memory free for "
-            "one source: give its nodes more (`ray start --num-cpus --memory`)"
+            f"no node of the Ray cluster has {self.cpus:g} cores, {self.gpus:g} GPUs and {self.memory / 2**30:.1f} GiB "
+            "of memory, which one task needs: give its nodes more (`ray start --num-cpus --num-gpus --memory`)"
         )
 
 

@@ -70,7 +70,9 @@ class Nodes:
     """
 
     def __init__(self, folder: Path, env: Mapping[str, str], hidden: tuple[Path, ...] = ()) -> None:
-        self.folder, self.env, self.hidden = folder, dict(env), hidden
+        self.folder, self.hidden = folder, hidden
+        self.env = {**env, "RAY_AUTH_MODE": "token", "RAY_AUTH_TOKEN": os.urandom(32).hex()}
+        self.env["RAY_raylet_start_wait_time_s"] = "180"  # a busy machine is slow
         self.port = free_port()
         self.address = f"127.0.0.1:{self.port}"
         self.nodes: list[subprocess.Popen[bytes]] = []
@@ -99,16 +101,25 @@ class Nodes:
         """Until all nodes that were started have joined."""
         script = (
             "import ray, sys, time\n"
-            f"until = time.monotonic() + 90\n"
+            "until = time.monotonic() + 90\n"
             f"ray.init('{self.address}', log_to_driver=False, logging_level='ERROR')\n"
             f"while sum(node['Alive'] for node in ray.nodes()) < {len(self.nodes)}:\n"
             "    time.sleep(0.3)\n"
             "    sys.exit('nodes are missing') if time.monotonic() > until else None\n"
         )
         for _ in range(30):
-            done = subprocess.run([sys.executable, "-c", script], capture_output=True, text=True, check=False)
+            done = subprocess.run(
+                [sys.executable, "-c", script],
+                capture_output=True,
+                text=True,
+                check=False,
+                env={**os.environ, **self.env},
+            )
             if done.returncode == 0:
                 return
+            if any(node.poll() is not None for node in self.nodes):
+                said = [(self.folder / f"n{place}" / "said").read_text()[-1000:] for place in range(len(self.nodes))]
+                raise RuntimeError("a node did not start: " + "\n".join(said))
             time.sleep(1.0)
         raise TimeoutError(done.stderr[-2000:])
 
@@ -154,8 +165,7 @@ def nodes(
     try:
         for count in cpus:
             cluster.start(count)
-            time.sleep(0.5)
-        cluster.wait()
+            cluster.wait()
         yield cluster
     finally:
         cluster.end()

@@ -104,8 +104,8 @@ def on(cluster: Nodes, bucket: dict[str, str], folder: Path, videos: Path, out: 
     )
 
 
-def environment(bucket: dict[str, str]) -> dict[str, str]:
-    return {**os.environ, **bucket, "PYTHONPATH": str(ROOT)}
+def environment(cluster: Nodes) -> dict[str, str]:
+    return {**os.environ, **cluster.env}
 
 
 def ended(run: subprocess.Popen[str]) -> Ran:
@@ -134,7 +134,7 @@ def test_a_killed_worker_actor_and_node_of_three_cost_their_running_sources_only
         stdout=subprocess.PIPE,
         stderr=subprocess.PIPE,
         text=True,
-        env=environment(bucket),
+        env=environment(three),
     )
     try:
         worker = wait_for(three, "_call")[0]
@@ -167,7 +167,7 @@ def test_a_killed_driver_is_run_again_and_only_running_sources_are_done_again(
         on(three, bucket, folder, videos, out),
         stdout=subprocess.DEVNULL,
         stderr=subprocess.DEVNULL,
-        env=environment(bucket),
+        env=environment(three),
         start_new_session=True,
     )
     finished = 0
@@ -180,7 +180,7 @@ def test_a_killed_driver_is_run_again_and_only_running_sources_are_done_again(
     time.sleep(3.0)  # a worker that was sending its last results may end
     finished = heads(out, bucket)
     again = subprocess.run(
-        on(three, bucket, folder, videos, out), capture_output=True, text=True, env=environment(bucket), check=False
+        on(three, bucket, folder, videos, out), capture_output=True, text=True, env=environment(three), check=False
     )
     ran = Ran(again.returncode, again.stdout, again.stderr)
     total = ran.json["inputs"]
