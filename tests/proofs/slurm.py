@@ -20,8 +20,10 @@ import pytest
 
 ROOT: Final = Path(__file__).resolve().parents[2]
 SCRIPTS: Final = ROOT / "deploy" / "slurm"
-PROGRAMS: Final = ("munged", "slurmctld", "slurmd", "sbatch", "scontrol", "scancel")
+PROGRAMS: Final = ("setpriv", "munged", "slurmctld", "slurmd", "sbatch", "scontrol", "scancel")
 ENDED: Final = ("COMPLETED", "FAILED", "CANCELLED", "TIMEOUT", "NODE_FAIL", "PREEMPTED", "OUT_OF_MEMORY")
+
+FATE: Final = ("setpriv", "--pdeathsig", "TERM")  # the daemons go with the tests' process, however that ends
 
 # linuxproc and the plugins "none" need no systemd, cgroups or database; config_overrides believes the CPUs below.
 CONFIG: Final = """
@@ -188,7 +190,7 @@ def _munged(folder: Path) -> "subprocess.Popen[bytes]":
     options = [f"--{option}={path}" for option, path in files.items()]
     with (folder / "munged.out").open("wb") as out:
         return subprocess.Popen(
-            ["munged", "--foreground", *options],
+            [*FATE, "munged", "--foreground", *options],
             user=user.pw_uid,
             group=user.pw_gid,
             extra_groups=(),
@@ -201,7 +203,7 @@ def _munged(folder: Path) -> "subprocess.Popen[bytes]":
 def _daemon(folder: Path, *command: str) -> "subprocess.Popen[bytes]":
     with (folder / f"{command[-1]}.out").open("wb") as out:
         return subprocess.Popen(
-            [*command, "-D", "-f", str(folder / "slurm.conf")],
+            [*FATE, *command, "-D", "-f", str(folder / "slurm.conf")],
             stdout=out,
             stderr=out,
             env={**Slurm(folder, {}).env, "PATH": os.environ["PATH"]},
