@@ -220,6 +220,7 @@ def test_a_worker_node_that_dies_does_not_end_the_job(videos: Path, local: Path,
         lost = _kill_node(slurm, number, "node2")
         job = slurm.wait(number, log)
         assert (job.state, job.status) == ("COMPLETED", 0), job.log
+        assert slurm.facts(number)["Restarts"] == "0"
         assert result_bytes(out) == result_bytes(local)
         assert no_process_is_left(slurm, number)
         shutil.rmtree(scratch(number), ignore_errors=True)  # the lost node's; it could not clean up
