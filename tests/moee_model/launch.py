@@ -14,6 +14,10 @@ from contextlib import contextmanager
 from pathlib import Path
 
 import psutil
+import yaml
+
+from moee_model.config import read
+from tests.moee_model.numbered_clips import clips, make
 
 ROOT = Path(__file__).parents[2]
 SECONDS = 400
@@ -139,3 +143,23 @@ def worst(one: Path, other: Path) -> float:
     ours, theirs = losses(one), losses(other)
     assert ours.keys() == theirs.keys() and ours
     return max(abs(ours[step] - theirs[step]) for step in ours)
+
+
+def prepare(place: Path, batch: int = 3, **settings: object) -> Path:
+    """A folder with a dataset of clips that can all be used and a preset `mine.yaml`: four stages of four steps, a
+    checkpoint after every second."""
+    make(place / "dataset", clips())
+    sections = read("tiny")
+    sections["model"] |= {"frames": 4, "motion_frames": 2}
+    stages = [
+        {"name": name, "steps": 4, "batch": batch, "lr": 1e-3} for name in ("image", "motion-audio", "experts", "gates")
+    ]
+    plain = {"stages": stages, "allow_missing": True, "ema": 0.9, "checkpoint_every": 2, "keep": 20}
+    sections["train"] = plain | settings
+    (place / "mine.yaml").write_text(yaml.safe_dump(sections))
+    return place
+
+
+def options(out: str, *more: object) -> list[object]:
+    """Arguments of a run in `out` that shares the features of the run `one`."""
+    return ["mine.yaml", "--data", "dataset", "--out", out, "--features", "one/features", *more]
