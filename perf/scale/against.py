@@ -61,7 +61,7 @@ def lines(ours: Ours, usual: Usual, paths: Sequence[Path]) -> list[str]:
         f"| {usual.outside:.1f} | {ours.outside_all:.1f} | {found['all']:.1f}x | |",
         f"| core-seconds in all | {usual.steps.total:.1f} | {ours.total:.1f} "
         f"| {usual.steps.total / ours.total:.1f}x | |",
-        f"| bytes besides the exported clips | {beside(usual):,} | {ours.table_bytes:,} | {found['disk']:.0f}x "
+        f"| bytes besides the exported clips | {beside(usual):,} | {ours.table_bytes:,} | {found['disk']:.1f}x "
         f"| >= {DISK_WANTED}x |",
         f"| exported clips, bytes | {usual.clip_bytes:,} | {ours.clip_bytes:,} | | |",
         f"| all bytes, MB per hour of video | {usual.peak / video / 1e6:,.0f} "

@@ -107,7 +107,7 @@ def _recipe(crops: tuple[int, int] | None) -> "Recipe":
     if crops is None:
         return recipe
     side, fps = crops
-    export = recipe.export.model_copy(update={"crop": "face", "size": (side, side), "fps": fps})
+    export = recipe.export.model_copy(update={"crop": "face", "size": [side, side], "fps": fps})
     return recipe.model_copy(update={"export": export})
 
 
