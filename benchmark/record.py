@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from benchmark.bundle import (
+    DeviceFacts,
     InputFacts,
     ModelFacts,
     ProtocolFacts,
@@ -69,11 +70,21 @@ def record(
         weights=extraction.weights,
         code=code(),
         packages=packages(),
-        device=device(),
+        device=_device(extraction),
         seconds={"wall": sum(seconds.values()), **seconds, **extraction.seconds},
         frames_decoded=extraction.frames_decoded,
         made_at=datetime.now(UTC).isoformat(timespec="seconds"),
         inputs=_inputs(folder, testset, submission, extraction),
+    )
+
+
+def _device(extraction: Extraction) -> DeviceFacts:
+    """The machine that made the features; of several nodes every kind. This one where all of them were kept."""
+    found = extraction.devices or (device(),)
+    processors = sorted({one.cpu for one in found})
+    accelerators = sorted({one.accelerator for one in found if one.accelerator})
+    return DeviceFacts(
+        cpu=" / ".join(processors), cores=max(one.cores for one in found), accelerator=" / ".join(accelerators) or None
     )
 
 

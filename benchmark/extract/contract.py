@@ -11,6 +11,8 @@ from typing import TYPE_CHECKING, Literal
 if TYPE_CHECKING:
     import numpy as np
 
+    from benchmark.bundle import DeviceFacts
+
 Side = Literal["real", "generated"]
 
 
@@ -107,6 +109,7 @@ class Extraction:
     frames_decoded: pictures that were decoded in this run.
     decodes: sha256 of a file -> how often it was decoded in this run: once, except a video that is in
         more than 31 pairs.
+    devices: machines that made something in this run, sorted.
     opened: models that this run needed, sorted; none where the cache had everything.
     cached: extractor -> results taken from the cache; `facts` counts those of files.
     made: extractor -> results made in this run.
@@ -121,6 +124,7 @@ class Extraction:
     frames_decoded: int = 0
     decodes: dict[str, int] = field(default_factory=dict)
     opened: tuple[str, ...] = ()
+    devices: tuple[DeviceFacts, ...] = ()
     cached: dict[str, int] = field(default_factory=dict)
     made: dict[str, int] = field(default_factory=dict)
     seconds: dict[str, float] = field(default_factory=dict)

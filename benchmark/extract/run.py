@@ -23,6 +23,7 @@ from benchmark.extract.workers import worked
 from manifests.text import printable
 
 if TYPE_CHECKING:
+    from benchmark.bundle import DeviceFacts
     from benchmark.cluster import Cluster
 
 Note = Callable[[str], None]
@@ -86,6 +87,7 @@ class _Run:
     seconds: Counter[str] = field(default_factory=Counter)
     decodes: Counter[str] = field(default_factory=Counter)
     opened: set[str] = field(default_factory=set)
+    devices: set[DeviceFacts] = field(default_factory=set)
     frames: int = 0
 
     def __post_init__(self) -> None:
@@ -223,6 +225,7 @@ class _Run:
             self.made.update(found.keys())
         self.frames += done.frames
         self.opened |= done.opened
+        self.devices |= {done.device} if done.device else set()
         self.seconds.update(done.seconds)
         self.decodes.update(done.decodes)
 
@@ -238,6 +241,7 @@ class _Run:
             frames_decoded=self.frames,
             decodes=dict(sorted(self.decodes.items())),
             opened=tuple(sorted(self.opened)),
+            devices=tuple(sorted(self.devices, key=str)),
             cached=dict(sorted(self.cached.items())),
             made={name: count for name, count in sorted(self.made.items()) if count},
             seconds=dict(sorted(self.seconds.items())),

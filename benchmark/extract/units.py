@@ -6,11 +6,14 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from fractions import Fraction
 from pathlib import Path
-from typing import Final
+from typing import TYPE_CHECKING, Final
 
 import numpy as np
 
 from benchmark.extract.contract import VideoFacts
+
+if TYPE_CHECKING:
+    from benchmark.bundle import DeviceFacts
 
 MOST_TOGETHER: Final = 32  # files open at a time; only a video with more partners than that is decoded again
 
@@ -66,6 +69,7 @@ class Done:
     pairs: pair -> extractor -> features.
     defects: video or pair -> why it cannot be scored.
     frames, opened, seconds, decodes: see `Extraction`.
+    device: the machine that did it.
     """
 
     videos: dict[Video, dict[str, dict[str, np.ndarray]]] = field(default_factory=dict)
@@ -76,6 +80,7 @@ class Done:
     opened: set[str] = field(default_factory=set)
     seconds: dict[str, float] = field(default_factory=dict)
     decodes: list[str] = field(default_factory=list)
+    device: DeviceFacts | None = None
 
 
 def group(videos: Sequence[VideoJob], pairs: Sequence[PairJob]) -> list[tuple[list[VideoJob], list[PairJob]]]:

@@ -36,6 +36,8 @@ def work(unit: Unit) -> Done:
     Raises:
         BenchmarkError: a model cannot be opened, or the cache cannot be written.
     """
+    from benchmark.bundle import device
+
     done = Done()
     with noted() as opened, ExitStack() as stack:
         videos = [_Video(job, unit, done, stack) for job in unit.videos]
@@ -49,7 +51,7 @@ def work(unit: Unit) -> Done:
             video.finish(cache)
         for pair in pairs:
             pair.finish(cache)
-    done.opened = opened
+    done.opened, done.device = opened, device()
     return done
 
 

@@ -5,7 +5,7 @@ import os
 import signal
 import socket
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -15,13 +15,14 @@ pytest.importorskip("ray")
 
 import ray
 
-from benchmark.bundle import verify
-from benchmark.cluster import FEATURES, PICTURES, Cluster, _ends, _Lot, _lot_size, _Program, _program
+from benchmark.bundle import DeviceFacts, device, verify
+from benchmark.cluster import FEATURES, NETWORKS, PICTURES, Cluster, _ends, _Lot, _lot_size, _Program, _program
 from benchmark.errors import BenchmarkError
-from benchmark.extract import Pair, extract
+from benchmark.extract import Extraction, Pair, extract
 from benchmark.ladder import climb
 from benchmark.ladder.measure import measure
 from benchmark.protocol import load_protocol
+from benchmark.record import _device
 from curation.engines.cluster import RayEngine
 from curation.engines.item import Finished
 from tests.benchmark.extract.made import moving, settings
@@ -33,7 +34,8 @@ TIMES = ("seconds", "made_at")  # two local runs differ in them too
 
 @pytest.fixture(scope="module", autouse=True)
 def own_ray() -> Iterator[None]:
-    HERE.join()
+    """A Ray of these tests, which believes in a GPU."""
+    ray.init("local", num_cpus=2, num_gpus=1, include_dashboard=False, log_to_driver=False, object_store_memory=1 << 27)
     yield
     ray.shutdown()
 
@@ -100,6 +102,12 @@ def test_a_ladder_climbs_on_ray_and_leaves_no_marks(place: Path, tmp_path: Path)
     assert not list(tmp_path.rglob(".tmp-*"))
 
 
+def test_a_bundle_names_every_kind_of_node_that_made_its_features() -> None:
+    nodes = (DeviceFacts(cpu="Xeon", cores=8, accelerator="H200"), DeviceFacts(cpu="Epyc", cores=64))
+    assert _device(Extraction(devices=nodes)) == DeviceFacts(cpu="Epyc / Xeon", cores=64, accelerator="H200")
+    assert _device(Extraction()) == device(), "all of them were kept: this machine read them"
+
+
 # --- lost processes --------------------------------------------------------------------------------------------------
 
 
@@ -149,6 +157,19 @@ def test_what_shared_a_lot_with_a_deadly_item_is_done_alone(tmp_path: Path) -> N
     assert sorted(ends) == list(range(5))
     assert [place for place, end in ends.items() if end.died] == [2]
     assert isinstance(ends[3].error, ValueError) and ends[0].value == items[0] and ends[4].value == items[4]
+
+
+def test_items_for_a_gpu_come_in_lots_and_each_process_ends_with_its_lot(tmp_path: Path) -> None:
+    ends = by_index(HERE.run(who, list(range(16)), replace(NETWORKS, gpus=0.5), shared=[tmp_path]))
+    lots = [{ends[place].value for place in range(first, first + 2)} for first in range(0, 16, 2)]
+    assert all(len(lot) == 1 for lot in lots), "two items of a lot share a process, and what it has opened"
+    assert len(set.union(*lots)) == 8 and {gpu for lot in lots for _, gpu in lot} == {"0"}
+    alone = by_index(HERE.run(who, list(range(6)), PICTURES, shared=[tmp_path]))
+    assert len({pid for pid, _ in (end.value for end in alone.values())}) <= 2, "without a GPU processes stay"
+
+
+def who(item: int) -> tuple[int, str | None]:
+    return os.getpid(), os.environ.get("CUDA_VISIBLE_DEVICES")
 
 
 def test_lots_are_small_beside_the_run_and_one_without_gpus() -> None:
