@@ -7,7 +7,7 @@ import sys
 import time
 from pathlib import Path
 
-from curation.engines.item import Finished, report_progress
+from curation.engines.item import Finished, Limits, report_progress
 from curation.engines.local import LocalEngine
 
 
@@ -92,3 +92,25 @@ def wait_until(holds: "object", seconds: float = 30.0) -> None:
     while not holds():  # type: ignore[operator]
         assert time.monotonic() < end, "it did not happen in time"
         time.sleep(0.05)
+
+
+def loop_for_ever(item: int) -> int:
+    while item == 1:
+        pass
+    return item
+
+
+def take_memory(gibibytes: int) -> int:
+    return len(bytearray(gibibytes << 30))
+
+
+def test_an_item_that_makes_no_progress_is_ended_and_the_others_go_on() -> None:
+    ends = by_index(list(LocalEngine(2, limits=Limits(stall=1.5)).run(loop_for_ever, [0, 1, 2])))
+    assert (ends[1].died, ends[1].attempts) == ("no progress", 2)
+    assert (ends[0].value, ends[2].value) == (0, 2)
+
+
+def test_an_item_that_takes_too_much_memory_fails_alone() -> None:
+    ends = by_index(list(LocalEngine(1, limits=Limits(memory=2 << 30)).run(take_memory, [1, 20, 1])))
+    assert isinstance(ends[1].error, MemoryError)
+    assert ends[0].value == ends[2].value == 1 << 30
