@@ -10,6 +10,7 @@ from __future__ import annotations
 import logging
 import os
 import signal
+import socket
 import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -33,6 +34,7 @@ from moee_model.train_run import run as train
 from moee_model.train_watch import Watching
 
 POLL_SECONDS: Final = 0.25
+KNOCK_SECONDS: Final = 10.0
 STORE_BYTES: Final = 128 << 20
 """Of the object store where Ray is started here: no data travels through it."""
 FOLDER: Final = "ray"
@@ -124,14 +126,23 @@ def _connect(cluster: Cluster) -> bool:
         cores = max(len(os.sched_getaffinity(0)), cluster.processes)
         ray.init("local", num_cpus=cores, object_store_memory=STORE_BYTES, include_dashboard=False, **quiet)
         return True
+    address = cluster.address or os.environ.get("RAY_ADDRESS") or "auto"
     try:
-        ray.init(cluster.address or "auto", **quiet)
-    except (ConnectionError, RuntimeError, ValueError) as error:
+        _knock(address)
+        ray.init(address, **quiet)
+    except (OSError, RuntimeError, ValueError) as error:
         raise ModelError(
-            f"No Ray cluster answers at {cluster.address or os.environ.get('RAY_ADDRESS')} "
-            f"({str(error).strip().splitlines()[0]}): start one with `ray start --head`, or leave --address away."
+            f"No Ray cluster answers at {printable(address)} ({printable(str(error).strip().splitlines()[0])}): start "
+            "one with `ray start --head`, or leave --address away."
         ) from None
     return False
+
+
+def _knock(address: str) -> None:
+    """Raise OSError where nobody listens: Ray itself would try for minutes."""
+    host, _, port = address.rpartition(":")
+    if port.isdecimal():
+        socket.create_connection((host.strip("[]"), int(port)), KNOCK_SECONDS).close()
 
 
 def _scaling(cluster: Cluster, watch: Watching, mine: bool) -> ScalingConfig:
