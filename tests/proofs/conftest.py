@@ -19,12 +19,26 @@ from tests.curation.runs import Ran, moee
 
 CuratedReal = Callable[[Path], Ran]
 FULL = os.environ.get("MOEE_PROOFS") == "full"
-LONGEST = ("parity", "real_clips", "ladder", "study", "same_bytes", "speaking", "expressions", "duplicates")
+LONGEST = (
+    "cluster",
+    "slurm",
+    "parity",
+    "real_clips",
+    "ladder",
+    "study",
+    "same_bytes",
+    "speaking",
+    "expressions",
+    "duplicates",
+)
 """Files that go first, in this order: what is left for the end is short, so that no process waits long for another."""
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
     """Put the longest files first (`--no-loadscope-reorder` keeps the order when files are dealt to processes)."""
+    for item in items if not FULL else ():
+        if item.get_closest_marker("full"):
+            item.add_marker(pytest.mark.skip(reason="takes minutes: MOEE_PROOFS=full make proofs"))
     place = {f"test_{name}.py": number for number, name in enumerate(LONGEST)}
     items.sort(key=lambda item: place.get(item.path.name, len(place)))
 

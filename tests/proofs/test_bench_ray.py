@@ -119,6 +119,7 @@ def test_kill_9_of_a_worker_while_videos_are_made_and_while_they_are_watched_cha
     table("kill -9 of a worker while videos were made, and of another while they were watched: same bytes")
 
 
+@pytest.mark.full
 def test_a_node_that_does_not_see_the_cache_ends_the_run_with_its_name(world: World) -> None:
     if os.geteuid() != 0 or subprocess.run(["unshare", "--mount", "true"], check=False).returncode:
         pytest.skip("folders are hidden from a node by mounting over them, which this user may not do")

@@ -13,6 +13,7 @@ pytestmark = pytest.mark.proof
 SIZE = Size(1_000_000, 5_000)
 
 
+@pytest.mark.full
 def test_a_million_clips_are_selected_split_compared_and_checked_within_4_gb(
     tmp_path: Path, table: Callable[[str], None]
 ) -> None:

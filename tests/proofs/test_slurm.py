@@ -103,6 +103,7 @@ def test_curation_with_ray_across_two_nodes_gives_the_bytes_of_a_local_run(
     table(f"curate.sbatch on 2 nodes: {len(result_bytes(local)) - 1} clips and clips.parquet as local, byte for byte")
 
 
+@pytest.mark.full
 def test_an_array_without_ray_joins_to_the_bytes_of_a_local_run_and_does_nothing_twice(
     slurm: Slurm, videos: Path, local: Path, tmp_path: Path, table: Table
 ) -> None:
@@ -137,6 +138,7 @@ def test_training_on_one_node_gives_the_losses_and_weights_of_a_direct_run_bit_f
     table(f"train.sbatch, 10 steps on 1 node: losses and {len(weights)} weight files as a direct run, bit for bit")
 
 
+@pytest.mark.full
 def test_training_on_two_nodes_gives_the_losses_of_one(
     slurm: Slurm, ten_steps: Path, local: Path, trained: Path, tmp_path: Path, table: Table
 ) -> None:
@@ -151,6 +153,7 @@ def test_training_on_two_nodes_gives_the_losses_of_one(
     table(f"train.sbatch, 10 steps on 2 nodes: losses at most {max(apart):.1e} from one process's")
 
 
+@pytest.mark.full
 def test_two_jobs_on_one_node_each_have_a_ray_of_their_own(slurm: Slurm, tmp_path: Path) -> None:
     program = tmp_path / "who.py"
     program.write_text(
@@ -188,6 +191,7 @@ def test_a_jobs_status_is_its_commands_and_a_command_that_is_missing_is_said(slu
     assert (job.status, "run curate-array.sbatch first" in job.log) == (2, True)
 
 
+@pytest.mark.full
 def test_a_job_that_was_put_back_into_the_queue_goes_on_from_what_is_finished(
     slurm: Slurm, videos: Path, local: Path, tmp_path: Path, table: Table
 ) -> None:
@@ -212,6 +216,7 @@ def _wait_for_heads(out: Path, number: int) -> None:
         time.sleep(0.2)
 
 
+@pytest.mark.full
 def test_a_worker_node_that_dies_does_not_end_the_job(videos: Path, local: Path, tmp_path: Path, table: Table) -> None:
     out, log = tmp_path / "out", tmp_path / "lost.log"
     with cluster() as slurm:

@@ -55,6 +55,7 @@ def test_a_killed_worker_costs_the_steps_since_the_last_checkpoint(place: Path, 
     assert worst(place / "killed", place / "one") <= 1e-5
 
 
+@pytest.mark.full
 def test_without_restarts_left_a_death_is_one_sentence(place: Path, start: Start) -> None:
     run = start(moee(*options("once", *ON_RAY, "--max-restarts", 0)), place, "once")
     until_step(place / "once", 3, run)
@@ -64,6 +65,7 @@ def test_without_restarts_left_a_death_is_one_sentence(place: Path, start: Start
     assert last.startswith("moee: The training failed on Ray") and "--resume goes on" in last
 
 
+@pytest.mark.full
 def test_sigterm_writes_a_checkpoint_and_the_run_goes_on(place: Path, start: Start) -> None:
     run = start(moee(*options("ended", *ON_RAY)), place, "ended")
     until_step(place / "ended", 5, run)
@@ -76,6 +78,7 @@ def test_sigterm_writes_a_checkpoint_and_the_run_goes_on(place: Path, start: Sta
     assert worst(place / "ended", place / "one") <= 1e-5
 
 
+@pytest.mark.full
 def test_what_another_attempt_would_not_change_is_said_once(place: Path, start: Start) -> None:
     """Features that belong to another dataset are found by the worker, not by the command."""
     launch.make(place / "other", launch.clips()[:3])

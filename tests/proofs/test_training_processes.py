@@ -75,6 +75,7 @@ def test_a_killed_process_costs_the_steps_since_the_last_checkpoint(place: Path,
     assert worst(place / "killed", place / "one") <= 1e-5
 
 
+@pytest.mark.full
 @pytest.mark.parametrize("all_of_it", [True, False], ids=["node", "torchrun"])
 def test_a_node_that_dies_is_replaced_by_one_that_joins(place: Path, start: Start, all_of_it: bool) -> None:
     """Either everything on the node is gone, or torchrun alone, whose process then ends by itself."""
@@ -92,6 +93,7 @@ def test_a_node_that_dies_is_replaced_by_one_that_joins(place: Path, start: Star
     assert worst(place / out, place / "one") <= 1e-5
 
 
+@pytest.mark.full
 def test_with_a_range_of_nodes_those_that_are_left_go_on(place: Path, start: Start) -> None:
     first, second, _ = two_nodes(start, place, "fewer", nodes="1:2")
     until_step(place / "fewer", 7, first)
