@@ -1,5 +1,6 @@
-"""`moee publish`: a manifest as a dataset in a folder."""
+"""`moee publish`: a manifest as a dataset in a folder or on the Hugging Face Hub."""
 
+import re
 import sys
 import time
 from pathlib import Path
@@ -7,23 +8,28 @@ from typing import TYPE_CHECKING, Annotated, Any, Final
 
 import typer
 
+from manifests.errors import ManifestError
 from manifests.publish.markdown import many
 from manifests.terminal import print_json, print_lines
+from manifests.text import printable
 
 if TYPE_CHECKING:
     from manifests.publish.run import Published
+    from manifests.publish.to_hub import Pushed
 
 EXAMPLE: Final = "Example: moee publish dataset/ --to published/  (the same line again does nothing if nothing changed)"
 _QUIET_SECONDS: Final = 30.0  # between lines when stderr is no terminal
 _NAMED: Final = 10
+_UNITS: Final = {"": 1, "K": 10**3, "M": 10**6, "G": 10**9}
 
 Folder = Annotated[Path, typer.Argument(metavar="DIR", help="A folder that moee curate --out wrote.")]
 To = Annotated[
     str,
     typer.Option(
         "--to",
-        metavar="FOLDER",
-        help="A new or empty folder, or one published before: what it held is replaced, edits in its card are lost.",
+        metavar="PLACE",
+        help="hf:ORG/NAME on the Hugging Face Hub (token: HF_TOKEN, or hf auth login), or a folder: new, empty, or "
+        "published before. What it held is replaced, edits in its card are lost.",
     ),
 ]
 Form = Annotated[str, typer.Option("--form", metavar="NAME", help="hub, or dh-faceemovid-150: files named as there.")]
@@ -31,6 +37,24 @@ ShardSize = Annotated[int, typer.Option("--shard-mb", min=1, help="MB after whic
 Licence = Annotated[str | None, typer.Option("--license", metavar="TEXT", help="Licence of the whole, for the card.")]
 PrettyName = Annotated[
     str | None, typer.Option("--pretty-name", metavar="TEXT", help="The card's name of the dataset.")
+]
+MaxShard = Annotated[str | None, typer.Option("--max-shard", metavar="SIZE", help="The same with a unit: 1GB, 500MB.")]
+Media = Annotated[str, typer.Option("--media", metavar="HOW", help="embedded: the clips' files stand in the tables.")]
+Private = Annotated[
+    bool, typer.Option("--private", help="Make the repository private; nothing has to be allowed then.")
+]
+DryRun = Annotated[bool, typer.Option("--dry-run", help="With hf: make and show the plan, send nothing.")]
+Allow = Annotated[
+    list[str] | None,
+    typer.Option(
+        "--allow",
+        metavar="WHAT",
+        help="What may be public all the same: unlicensed, or a model that forbids commercial use. Again for more.",
+    ),
+]
+Stage = Annotated[
+    Path | None,
+    typer.Option("--stage", metavar="FOLDER", help="With hf: where the files are made first, and stay."),
 ]
 AsJson = Annotated[bool, typer.Option("--json", help="Print the result as JSON on stdout.")]
 
@@ -42,9 +66,20 @@ def publish(
     shard_mb: ShardSize = 100,
     licence: Licence = None,
     pretty_name: PrettyName = None,
+    max_shard: MaxShard = None,
+    media: Media = "embedded",
+    private: Private = False,
+    allow: Allow = None,
+    dry_run: DryRun = False,
+    stage: Stage = None,
     as_json: AsJson = False,
 ) -> None:
     """Publish the kept clips as a dataset that datasets.load_dataset reads: clips, splits, frames, sources, card."""
+    limit = shard_mb * 1_000_000 if max_shard is None else _bytes_of(max_shard)
+    if to.startswith("hf:"):
+        _publish_to_hub(folder, to, form, limit, licence, pretty_name, media, private, allow, dry_run, stage, as_json)
+        return
+    _only_for_hub(private, allow, dry_run, stage, media)
     from manifests.publish.run import publish as run
 
     with _Progress() as progress:
@@ -52,7 +87,7 @@ def publish(
             folder,
             to,
             form=form,
-            max_shard_bytes=shard_mb * 1_000_000,
+            max_shard_bytes=limit,
             licence=licence,
             pretty_name=pretty_name,
             watch=progress.tell,
@@ -64,6 +99,77 @@ def publish(
 
 
 publish.__doc__ = f"{publish.__doc__}\n\n    {EXAMPLE}"
+
+
+def _publish_to_hub(
+    folder: Path,
+    to: str,
+    form: str,
+    limit: int,
+    licence: str | None,
+    pretty_name: str | None,
+    media: str,
+    private: bool,
+    allow: list[str] | None,
+    dry_run: bool,
+    stage: Path | None,
+    as_json: bool,
+) -> None:
+    from manifests.publish.to_hub import publish_to_hub
+
+    if form != "hub":
+        raise ManifestError("--form is for folders: the Hub takes --media embedded.")
+    with _Progress() as progress:
+        pushed = publish_to_hub(
+            folder,
+            to,
+            private=private,
+            media=media,
+            max_shard_bytes=limit,
+            licence=licence,
+            pretty_name=pretty_name,
+            allow=allow or (),
+            dry_run=dry_run,
+            stage=stage,
+            watch=progress.tell,
+            say=lambda words: print(printable(words), file=sys.stderr, flush=True),
+        )
+    if as_json:
+        print_json(pushed.as_dict())
+        return
+    print_lines(_hub_lines(pushed))
+
+
+def _only_for_hub(private: bool, allow: list[str] | None, dry_run: bool, stage: Path | None, media: str) -> None:
+    given = {"--private": private, "--allow": allow, "--dry-run": dry_run, "--stage": stage}
+    wrong = next((name for name, value in given.items() if value), None)
+    if wrong:
+        raise ManifestError(f"{wrong} is for the Hub: give --to hf:ORG/NAME, or leave it out.")
+    if media != "embedded":
+        raise ManifestError("--media is for the Hub: give --to hf:ORG/NAME, or leave it out.")
+
+
+def _bytes_of(words: str) -> int:
+    """1GB, 500MB, 1.5G as bytes."""
+    found = re.fullmatch(r"(\d+(?:\.\d+)?) ?([KMG]?)B?", words.strip().upper())
+    size = 0 if found is None else int(float(found[1]) * _UNITS[found[2]])
+    if size < 1:
+        raise ManifestError(f"--max-shard {printable(words)} is no size: write 1GB or 500MB.")
+    return size
+
+
+def _hub_lines(pushed: "Pushed") -> list[str]:
+    changed = f"{many(pushed.sent, 'file')}, {pushed.sent_bytes / 1e6:.1f} MB"
+    size = f"{many(pushed.files, 'file')}, {pushed.bytes / 1e6:.1f} MB"
+    if pushed.dry_run:
+        lines = [f"would send {changed} to {pushed.repository}, which then holds {size}; nothing was sent"]
+    else:
+        what = "published" if pushed.sent or pushed.deleted else "already published"
+        lines = [
+            f"{what}: {pushed.version} in {pushed.repository} (commit {(pushed.commit or '')[:12]}), sent {changed}",
+            f"the Hub lists {size}, each with the size and hash of ours: {pushed.url}",
+        ]
+    return [*lines, *(_lines(pushed.published)[1:] if pushed.published else [])]
 
 
 def _lines(done: "Published") -> list[str]:

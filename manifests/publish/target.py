@@ -37,8 +37,7 @@ def place_of(to: str | Path) -> Path:
     name = printable(str(to))
     if isinstance(to, str) and to.startswith("hf:"):
         raise ManifestError(
-            "Publishing to the Hub itself is not in this version: publish to a folder and upload that "
-            "(hf upload ORG/NAME FOLDER --repo-type dataset)."
+            f"{name} is on the Hub: publish there with moee publish DIR --to {name}, or publish_to_hub in Python."
         )
     if isinstance(to, str) and "://" in to:
         raise ManifestError(f"Publishing to {name} is not in this version: publish to a folder and copy that there.")

@@ -38,7 +38,14 @@ def test_wrong_use_is_one_sentence_and_exit_2(manifest: Path, tmp_path: Path) ->
     (tmp_path / "full").mkdir()
     (tmp_path / "full" / "mine").write_text("x")
     for arguments, words in (
-        ((manifest, "--to", "hf:org/name"), "not in this version: publish to a folder and upload that (hf upload"),
+        ((manifest, "--to", "hf:name"), "hf:name names no repository: write hf:ORG/NAME"),
+        ((manifest, "--to", "hf:org/name"), "has no known licence, and 1 more source: publish with --private, or say"),
+        ((manifest, "--to", tmp_path / "p", "--private"), "--private is for the Hub: give --to hf:ORG/NAME"),
+        ((manifest, "--to", tmp_path / "p", "--max-shard", "big"), "--max-shard big is no size: write 1GB or 500MB."),
+        (
+            (manifest, "--to", "hf:org/name", "--media", "embeded"),
+            "There is no --media embeded: did you mean embedded?",
+        ),
         ((manifest, "--to", "https://example.org/x"), "Publishing to https://example.org/x is not in this version"),
         ((manifest, "--to", "s3://bucket/x"), "Publishing to s3://bucket/x is not in this version"),
         ((manifest, "--to", tmp_path / "p[0]*?"), "p[0]*? has * and ? and [ and ] in its full path"),

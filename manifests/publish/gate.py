@@ -1,0 +1,119 @@
+"""What may not be public without being named: rows whose source has no licence, models that forbid commercial use."""
+
+import importlib.resources
+import tomllib
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, Final
+
+import pyarrow as pa
+import pyarrow.compute as pc
+
+from manifests.errors import ManifestError
+from manifests.publish.markdown import many
+from manifests.text import printable
+
+if TYPE_CHECKING:
+    from manifests.manifest import Manifest
+
+UNLICENSED: Final = "unlicensed"
+_NONE: Final = ("", "unknown", "none", "not stated", "n/a", "noassertion", "unlicensed")  # what is no licence
+
+
+@dataclass(frozen=True)
+class Found:
+    """What stands in the way of a public push.
+
+    Attributes:
+        unlicensed: id of a source without a known licence -> (its name, its published clips).
+        models: model that forbids commercial use -> what it made.
+    """
+
+    unlicensed: dict[str, tuple[str, int]] = field(default_factory=dict)
+    models: dict[str, str] = field(default_factory=dict)
+
+
+def look(manifest: "Manifest", clips: pa.Table) -> Found:
+    """Return what stands in the way of publishing these clips to everybody."""
+    return Found(_unlicensed(manifest, clips), _models(manifest, clips))
+
+
+def check(found: Found, allowed: Sequence[str]) -> None:
+    """Stop a public push of what was not named.
+
+    Args:
+        found: as `look` gives it. allowed: `unlicensed`, and names of models.
+
+    Raises:
+        ManifestError: a row or a model that is not allowed, named.
+    """
+    unknown = [name for name in allowed if name != UNLICENSED and name not in found.models]
+    if unknown:
+        known = ", ".join(map(printable, [UNLICENSED, *found.models]))
+        raise ManifestError(f"--allow {printable(unknown[0])} names nothing that stands in the way here: {known}.")
+    if found.unlicensed and UNLICENSED not in allowed:
+        source, (name, clips) = next(iter(found.unlicensed.items()))
+        more = f", and {many(len(found.unlicensed) - 1, 'more source')}" if len(found.unlicensed) > 1 else ""
+        raise ManifestError(
+            f"The source {printable(name)} ({source}, {many(clips, 'clip')}) has no known licence{more}: publish with "
+            f"--private, or say --allow {UNLICENSED} if you may share it."
+        )
+    for model, made in found.models.items():
+        if model not in allowed:
+            raise ManifestError(
+                f"The model {printable(model)} forbids commercial use and made {made}: publish with --private, or say "
+                f"--allow {printable(model)}."
+            )
+
+
+def _unlicensed(manifest: "Manifest", clips: pa.Table) -> dict[str, tuple[str, int]]:
+    used = {row["values"]: row["counts"] for row in pc.value_counts(clips.column("source")).to_pylist()}
+    rows = manifest.table("sources", ["id", "name", "licence"]).to_pylist()
+    known = {row["id"] for row in rows if " ".join((row["licence"] or "").lower().split()) not in _NONE}
+    names = {row["id"]: row["name"] for row in rows}
+    return {source: (names.get(source) or source, used[source]) for source in sorted(used) if source not in known}
+
+
+def _models(manifest: "Manifest", clips: pa.Table) -> dict[str, str]:
+    embedded = manifest.table("embeddings", ["model", "noncommercial"])
+    faces = pc.unique(embedded.filter(embedded.column("noncommercial")).column("model")).to_pylist()
+    found = {_plain(model): "the column identity" for model in sorted(faces)}
+    found |= dict.fromkeys(_members(clips), "the columns of emotions or action units")
+    flagged = _registered()
+    used = pc.unique(pc.list_flatten(manifest.table("outcomes", ["models"]).column("models"))).to_pylist()
+    for model in sorted(used):
+        if _plain(model) in flagged and not model.endswith(("@absent", "@unusable")):
+            found.setdefault(_plain(model), "columns of the clips")
+    return found
+
+
+def _members(clips: pa.Table) -> list[str]:
+    """Who may have made the expressions that are flagged: members that are in no row which is free of the flag."""
+    said = clips.select(["expression_noncommercial", "members", "action_units_model"])
+    flag = pc.fill_null(said.column("expression_noncommercial"), False)
+    named = [_named(said.filter(mask)) for mask in (flag, pc.invert(flag))]
+    return sorted(named[0] - named[1] or named[0])
+
+
+def _named(rows: pa.Table) -> set[str]:
+    members = pc.unique(pc.list_flatten(rows.column("members"))).to_pylist()
+    units = pc.unique(rows.column("action_units_model")).to_pylist()
+    return {name for name in (*members, *units) if name}
+
+
+def _registered() -> Mapping[str, str]:
+    """Models of the weights registry that forbid commercial use: name -> licence.
+
+    The registry is read as data: this package imports nothing of the project, and without the registry's package the
+    flags in the tables are all there is.
+    """
+    try:
+        words = importlib.resources.files("perception").joinpath("weights.toml").read_text(encoding="utf-8")
+    except (ModuleNotFoundError, FileNotFoundError):
+        return {}
+    return {model["name"]: model["licence"] for model in tomllib.loads(words)["model"] if model["noncommercial"]}
+
+
+def _plain(model: str) -> str:
+    """A model's name without the hash of its file."""
+    return model.partition("@")[0]

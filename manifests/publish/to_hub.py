@@ -1,0 +1,226 @@
+"""Publishes a manifest to the Hub: made in a folder first, planned, sent, compared, tagged; killed, it goes on."""
+
+import json
+import shutil
+import time
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import asdict, dataclass, field
+from pathlib import Path
+from typing import Any, Final
+
+from manifests.errors import ManifestError
+from manifests.files import read_json
+from manifests.publish import gate, versions
+from manifests.publish.hub import Watch
+from manifests.publish.plan import plan_by_split
+from manifests.publish.push import Outgoing, Steps, check_limits, compare, owned_by, push, record_at
+from manifests.publish.remote import Head, Remote, repo_of
+from manifests.publish.run import SHARD_BYTES, Published, publish
+from manifests.publish.target import CARD, RECORD
+from manifests.text import nearest, printable
+
+MEDIA: Final = {"embedded": "hub"}
+Say = Callable[[str], None]
+
+
+@dataclass(frozen=True)
+class Pushed:
+    """What is on the Hub now, or would be.
+
+    Attributes:
+        repository: `hf:ORG/NAME`. url: where people see it. kind: dataset or model. private: whether it is.
+        dry_run: nothing was sent. commit: the newest one; None where none was made. version: its tag.
+        sent: files that were sent, or would be. sent_bytes: of these. replaced: of these, those that the Hub held
+            otherwise. there: files that it held already. deleted: files of an earlier version. files: all of them.
+        bytes: of all. published: the folder that was made first; None of a model. allowed: what was named.
+    """
+
+    repository: str
+    url: str
+    kind: str
+    private: bool
+    dry_run: bool
+    commit: str | None
+    version: str | None
+    sent: int
+    sent_bytes: int
+    replaced: list[str]
+    there: int
+    deleted: int
+    files: int
+    bytes: int
+    published: Published | None = None
+    allowed: list[str] = field(default_factory=list)
+
+    def as_dict(self) -> dict[str, Any]:
+        """Return it as plain JSON values."""
+        return asdict(self)
+
+
+def publish_to_hub(
+    folder: str | Path,
+    to: str,
+    *,
+    private: bool = False,
+    media: str = "embedded",
+    max_shard_bytes: int = SHARD_BYTES,
+    licence: str | None = None,
+    pretty_name: str | None = None,
+    allow: Sequence[str] = (),
+    dry_run: bool = False,
+    stage: str | Path | None = None,
+    watch: Watch = lambda what, done, total: None,
+    say: Say = lambda words: None,
+    sleep: Callable[[float], None] = time.sleep,
+) -> Pushed:
+    """Publish the kept clips of a manifest to a dataset repository of the Hub.
+
+    Args:
+        folder: a folder that `moee curate --out` wrote; it is only read.
+        to: `hf:ORG/NAME`. private: of a repository that is made.
+        media: `embedded` (in Parquet).
+        max_shard_bytes: a Parquet file is closed when it holds about so much.
+        licence, pretty_name: for the card; see `publish`.
+        allow: `unlicensed`, and names of models, that may be public all the same.
+        dry_run: make the folder and the plan, and send nothing.
+        stage: where the folder is made first, and stays; None: in the cache, until everything is there.
+        watch: told what is written, how many clips of how many. say: told the plan and the progress.
+        sleep: waits so many seconds.
+
+    Raises:
+        ManifestError: what `publish` raises; no token; something that may not be public; a repository that is not
+            ours; a Hub that does not answer, or lists other files than were sent.
+    """
+    import manifests
+
+    name = repo_of(to)
+    form = _form(media)
+    manifest = manifests.open(folder)
+    found = gate.look(manifest, plan_by_split(manifest).clips)
+    if not private:
+        gate.check(found, allow)
+    remote = Remote(name, say=say, sleep=sleep)
+    remote.check_login()
+    head = remote.head()
+    _check_visibility(remote, head, private)
+    former = record_at(remote, head)
+    place = _stage(name, form) if stage is None else Path(stage)
+    done = publish(
+        folder, place, form=form, max_shard_bytes=max_shard_bytes, licence=licence, pretty_name=pretty_name, watch=watch
+    )
+    record = read_json(place / RECORD)
+    known = versions.with_next(
+        versions.of_record(former),
+        () if head is None else head.tags,
+        str(record["of"]["state"]),
+        record["key"],
+        done.clips,
+        _changes(former, done),
+    )
+    pushed = _push(remote, head, place, record, known, private, dry_run, say, sleep)
+    if stage is None and not dry_run:
+        shutil.rmtree(place, ignore_errors=True)
+    return Pushed(**{**pushed, "published": done, "allowed": list(allow)})
+
+
+def _form(media: str) -> str:
+    if media not in MEDIA:
+        raise ManifestError(f"There is no --media {printable(media)}: {nearest(media, MEDIA)}")
+    return MEDIA[media]
+
+
+def _stage(name: str, form: str) -> Path:
+    """A folder of this repository in the cache: the same one for the next try."""
+    import platformdirs
+
+    return Path(platformdirs.user_cache_dir("moee")) / "publish" / f"{name.replace('/', '@')}-{form}"
+
+
+def _check_visibility(remote: Remote, head: Head | None, private: bool) -> None:
+    if head is not None and private and not head.private:
+        raise ManifestError(f"{remote.shown} is public: make it private on its page first, or leave --private out.")
+
+
+def _changes(former: Mapping[str, Any], done: Published) -> str:
+    if not former:
+        return "the first one"
+    before = former.get("clips")
+    return f"{before} clips before, {done.clips} now" if isinstance(before, int) else "not compared"
+
+
+def outgoing(place: Path, record: Mapping[str, Any], known: Sequence[versions.Version]) -> dict[str, Outgoing]:
+    """Return what a repository is to hold: the files of a published folder, the card with the versions, the record."""
+    files = {name: Outgoing(place / name, entry["bytes"], entry["sha256"]) for name, entry in record["files"].items()}
+    card = (place / CARD).read_text(encoding="utf-8") + versions.section(known)
+    files[CARD] = Outgoing.of(card.encode())
+    listed = {name: {"sha256": file.sha256, "bytes": file.size} for name, file in sorted(files.items())}
+    content = {**record, "files": listed, "versions": versions.as_records(known)}
+    files[RECORD] = Outgoing.of(json.dumps(content, indent=1, sort_keys=True).encode())
+    return files
+
+
+def _push(
+    remote: Remote,
+    head: Head | None,
+    place: Path,
+    record: Mapping[str, Any],
+    known: Sequence[versions.Version],
+    private: bool,
+    dry_run: bool,
+    say: Say,
+    sleep: Callable[[float], None],
+) -> dict[str, Any]:
+    """Send a published folder, tag it, and return the fields of `Pushed`."""
+    files = outgoing(place, record, known)
+    check_limits(files)
+    steps = compare(files, head, owned_by(record_at(remote, head)))
+    version = known[-1]
+    for line in plan_lines(remote, head, steps, files, version.name):
+        say(line)
+    after = head
+    if not dry_run:
+        after = push(remote, files, private, f"{version.name}: {version.changes}", say, sleep)
+        tag(remote, after, version)
+    return {
+        "repository": remote.shown,
+        "url": remote.url,
+        "kind": remote.kind,
+        "private": private if head is None else head.private,
+        "dry_run": dry_run,
+        "commit": None if after is None else after.commit,
+        "version": version.name,
+        "sent": len(steps.send),
+        "sent_bytes": steps.bytes,
+        "replaced": [printable(name) for name in steps.differ],
+        "there": len(steps.there),
+        "deleted": len(steps.delete),
+        "files": len(files),
+        "bytes": sum(file.size for file in files.values()),
+    }
+
+
+def plan_lines(
+    remote: Remote, head: Head | None, steps: Steps, files: Mapping[str, Outgoing], version: str
+) -> list[str]:
+    """Return what would be done, a line each."""
+    whole = sum(file.size for file in files.values())
+    where = "a new repository" if head is None else f"on commit {head.commit[:12]}"
+    lines = [
+        f"plan: {remote.shown} ({where}) becomes {version}: {len(files)} files, {whole / 1e6:.1f} MB; "
+        f"there already {len(steps.there)}, to send {len(steps.send)} ({steps.bytes / 1e6:.1f} MB), "
+        f"to delete {len(steps.delete)}"
+    ]
+    changed = [name for name in steps.differ if name not in (CARD, RECORD)]
+    lines += [f"the Hub holds another {printable(name)}: it is replaced" for name in changed[:10]]
+    if len(changed) > 10:
+        lines.append(f"and {len(changed) - 10} more files that it holds otherwise")
+    return lines
+
+
+def tag(remote: Remote, head: Head, version: versions.Version) -> None:
+    """Give the newest commit the name of its version, also where a repair has moved it."""
+    if head.tags.get(version.name) == head.commit:
+        return
+    if version.name in head.tags:
+        remote.untag(version.name)
+    remote.tag(version.name, head.commit, f"state of the manifest: {version.state}")
