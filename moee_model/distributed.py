@@ -59,11 +59,6 @@ class World:
         return torch.distributed.is_initialized()
 
     @property
-    def nodes(self) -> bool:
-        """Whether there are more processes than those on this node."""
-        return self.size > int(os.environ.get("LOCAL_WORLD_SIZE", self.size))
-
-    @property
     def main(self) -> bool:
         """Whether this process is the one that writes."""
         return self.rank == 0

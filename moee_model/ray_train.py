@@ -133,7 +133,8 @@ def _connect(cluster: Cluster) -> bool:
     except (OSError, RuntimeError, ValueError) as error:
         raise ModelError(
             f"No Ray cluster answers at {printable(address)} ({printable(str(error).strip().splitlines()[0])}): start "
-            "one with `ray start --head`, or leave --address away."
+            "one with `ray start --head`, give this machine its token (~/.ray/auth_token, or RAY_AUTH_TOKEN), or leave "
+            "--address away."
         ) from None
     return False
 

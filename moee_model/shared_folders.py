@@ -30,12 +30,12 @@ def check_shared(written: Mapping[str, Path], data: Path, world: World) -> None:
     Args:
         written: option -> folder that is written, made if missing.
         data: the dataset, which may be a hub id; whichever process is the first after a restart must find it.
-        world: the processes; nothing is checked where all of them are on one node.
+        world: the processes.
 
     Raises:
         ModelError: on all processes, where one of them does not see a folder: it names node and option.
     """
-    if not world.nodes:
+    if world.size == 1:  # which processes share a node is not asked: addresses and containers may say it wrongly
         return
     token, has_data = world.told(f"{secrets.token_hex(8)} {data.is_dir()}")[0].split()
     markers = {option: folder / f".seen-by-all-{token}" for option, folder in written.items()}

@@ -1,7 +1,12 @@
 """`moee train --engine ray`: Ray Train starts the processes; the losses are those of one process without Ray."""
 
 import os
+import secrets
+import shutil
 import signal
+import sys
+import tempfile
+import time
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
@@ -30,6 +35,8 @@ def place(tmp_path_factory: pytest.TempPathFactory) -> Path:
 def start() -> Iterator[Start]:
     with launch.started() as begin:
         yield begin
+    for folder in Path(tempfile.gettempdir()).glob(f"moee-train-{os.getpid()}-*"):
+        shutil.rmtree(folder, ignore_errors=True)
 
 
 def workers(child: Started) -> list[int]:
@@ -96,3 +103,40 @@ def test_nobody_at_the_address_is_one_sentence(place: Path, start: Start) -> Non
     )
     assert run.wait() == 2, run.said()
     assert "No Ray cluster answers at 127.0.0.1" in run.said() and "Traceback" not in run.said()
+
+
+TOKEN = {"RAY_AUTH_MODE": "token", "RAY_AUTH_TOKEN": secrets.token_hex(32)}
+
+
+def cluster(start: Start, place: Path, hidden: str = "") -> str:
+    """A cluster of two nodes with a core each, where the second sees nothing in the folder `hidden`; its address."""
+    ray, port = Path(sys.executable).with_name("ray"), launch.free_port()
+    plain = ["--block", "--num-cpus", 1, "--object-store-memory", 100 << 20, "--disable-usage-stats"]
+    folder = tempfile.mkdtemp(prefix=f"moee-train-{os.getpid()}-")  # short: Ray puts sockets into it
+    head = [ray, "start", "--head", "--port", port, "--include-dashboard", "false", "--temp-dir", folder, *plain]
+    node = [ray, "start", "--address", f"127.0.0.1:{port}", *plain]
+    if hidden:
+        (place / hidden).mkdir()
+        node = ["unshare", "--mount", "sh", "-c", f'mount -t tmpfs none {hidden} && exec "$@"', "sh", *node]
+    for number, command in enumerate([head, node]):
+        begun = start(command, place, f"ray-{port}-{number}", **TOKEN)
+        until = time.monotonic() + 120
+        while "Ray runtime started" not in begun.said():
+            assert time.monotonic() < until, begun.said()
+            time.sleep(0.5)
+    return f"127.0.0.1:{port}"
+
+
+def test_two_nodes_of_a_cluster_give_the_losses_of_one_process(place: Path, start: Start) -> None:
+    run = start(moee(*options("joined", *ON_RAY, "--address", cluster(start, place))), place, "joined", **TOKEN)
+    assert run.wait() == 0, run.said()
+    assert worst(place / "joined", place / "one") <= 1e-5
+
+
+def test_a_folder_that_not_all_nodes_see_is_one_sentence(place: Path, start: Start) -> None:
+    if os.geteuid() != 0 or shutil.which("unshare") is None:
+        pytest.skip("only root can give a process another view of the folders")
+    address = cluster(start, place, "apart")
+    run = start(moee(*options("apart", *ON_RAY, "--address", address)), place, "apart", **TOKEN)
+    assert run.wait() == 2, run.said()
+    assert "on storage that all nodes share" in run.err.read_text().strip().splitlines()[-1]
