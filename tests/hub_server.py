@@ -26,9 +26,11 @@ class Fault:
     """What goes wrong, how often, and for which requests.
 
     Attributes:
-        kind: `status` answers it, `reset` breaks the connection off in the middle of a body, `conflict` is a 412.
+        kind: `status` answers it, `reset` breaks the connection off in the middle of a body, `conflict` is a 412,
+            `hold` waits for `HubServer.go_on`, `alter` does it and then changes the file `target`.
         path: a pattern that the path of the request matches. method: of the request.
-        times: how many requests meet it. status: of the answer. retry_after: seconds, a header of the answer.
+        times: how many requests meet it, after the first `skip`. status, retry_after: of
+            the answer.
     """
 
     kind: str
@@ -37,6 +39,8 @@ class Fault:
     times: int = 1
     status: int = 503
     retry_after: int | None = None
+    target: str = ""
+    skip: int = 0
 
 
 @dataclass
@@ -64,6 +68,7 @@ class HubServer:
     part_bytes: int = 8 << 20
     asked: list[Asked] = field(default_factory=list)
     lock: Any = field(default_factory=threading.RLock)
+    go_on: threading.Event = field(default_factory=threading.Event)
     url: str = ""
 
     def __enter__(self) -> "HubServer":
@@ -77,6 +82,7 @@ class HubServer:
         return self
 
     def __exit__(self, *ended: object) -> None:
+        self.go_on.set()
         self._server.shutdown()
         self._server.server_close()
         self._thread.join()
@@ -98,6 +104,9 @@ class HubServer:
         with self.lock:
             for fault in self.faults:
                 if fault.times > 0 and fault.method == method and re.search(fault.path, path):
+                    if fault.skip:
+                        fault.skip -= 1
+                        continue
                     fault.times -= 1
                     return fault
         return None
@@ -209,13 +218,19 @@ class _Handler(BaseHTTPRequestHandler):
         if fault is not None and fault.kind == "reset" and self.command != "GET":
             self._break_off(path)
             return
+        if fault is not None and fault.kind == "hold":
+            self.hub.go_on.wait()
+            self._break_off(path)
+            return
         body = self._body()
         try:
-            if fault is not None and fault.kind != "reset":
+            if fault is not None and fault.kind in ("status", "conflict"):
                 self._fail(fault)
             self._route(path, body)
             raise _missing("EntryNotFound")
         except _Reply as reply:
+            if fault is not None and fault.kind == "alter":
+                self.hub.alter(path.split("/")[3] + "/" + path.split("/")[4], fault.target)
             self._send(reply, path, len(body), broken=fault is not None and fault.kind == "reset")
 
     def _fail(self, fault: Fault) -> None:
@@ -225,7 +240,10 @@ class _Handler(BaseHTTPRequestHandler):
     def _break_off(self, path: str) -> None:
         """Read half of what is sent and reset the connection."""
         half = int(self.headers.get("Content-Length") or 0) // 2
-        received = len(self.rfile.read(half))
+        try:
+            received = len(self.rfile.read(half))
+        except ConnectionError:
+            received = 0
         self.hub.asked.append(Asked(self.command, unquote(path), 0, received))
         self._reset()
 

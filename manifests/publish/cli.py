@@ -39,7 +39,14 @@ PrettyName = Annotated[
     str | None, typer.Option("--pretty-name", metavar="TEXT", help="The card's name of the dataset.")
 ]
 MaxShard = Annotated[str | None, typer.Option("--max-shard", metavar="SIZE", help="The same with a unit: 1GB, 500MB.")]
-Media = Annotated[str, typer.Option("--media", metavar="HOW", help="embedded: the clips' files stand in the tables.")]
+Media = Annotated[
+    str,
+    typer.Option(
+        "--media",
+        metavar="HOW",
+        help="embedded: in the tables. none: no footage, only what moee rebuild needs to make it again.",
+    ),
+]
 Private = Annotated[
     bool, typer.Option("--private", help="Make the repository private; nothing has to be allowed then.")
 ]
@@ -79,14 +86,15 @@ def publish(
     if to.startswith("hf:"):
         _publish_to_hub(folder, to, form, limit, licence, pretty_name, media, private, allow, dry_run, stage, as_json)
         return
-    _only_for_hub(private, allow, dry_run, stage, media)
+    _only_for_hub(private, allow, dry_run, stage)
+    from manifests.publish.run import form_of
     from manifests.publish.run import publish as run
 
     with _Progress() as progress:
         done = run(
             folder,
             to,
-            form=form,
+            form=form_of(media) if form == "hub" else form,
             max_shard_bytes=limit,
             licence=licence,
             pretty_name=pretty_name,
@@ -118,7 +126,7 @@ def _publish_to_hub(
     from manifests.publish.to_hub import publish_to_hub
 
     if form != "hub":
-        raise ManifestError("--form is for folders: the Hub takes --media embedded.")
+        raise ManifestError("--form is for folders: give --media embedded or --media none.")
     with _Progress() as progress:
         pushed = publish_to_hub(
             folder,
@@ -140,13 +148,11 @@ def _publish_to_hub(
     print_lines(_hub_lines(pushed))
 
 
-def _only_for_hub(private: bool, allow: list[str] | None, dry_run: bool, stage: Path | None, media: str) -> None:
+def _only_for_hub(private: bool, allow: list[str] | None, dry_run: bool, stage: Path | None) -> None:
     given = {"--private": private, "--allow": allow, "--dry-run": dry_run, "--stage": stage}
     wrong = next((name for name, value in given.items() if value), None)
     if wrong:
         raise ManifestError(f"{wrong} is for the Hub: give --to hf:ORG/NAME, or leave it out.")
-    if media != "embedded":
-        raise ManifestError("--media is for the Hub: give --to hf:ORG/NAME, or leave it out.")
 
 
 def _bytes_of(words: str) -> int:

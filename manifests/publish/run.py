@@ -18,7 +18,8 @@ if TYPE_CHECKING:
     from manifests.manifest import Manifest
     from manifests.publish.hub import Watch
 
-FORMS: Final = ("hub", "dh-faceemovid-150")
+FORMS: Final = ("hub", "dh-faceemovid-150", "bare")
+MEDIA: Final = {"embedded": "hub", "none": "bare"}  # how clips go along -> form
 SHARD_BYTES: Final = 100_000_000  # a reader that streams may hold a whole file: Arrow reads ahead
 _VERSION: Final = 3  # of what is written; a change publishes again
 _LONGEST: Final = 200  # characters of a licence or a name that go into the card's head
@@ -75,7 +76,8 @@ def publish(
         folder: a folder that `moee curate --out` wrote; it is only read.
         to: a new or empty folder, or one that was published before in the same form, whose content is replaced, the
             card with what was edited in it too; nothing outside it is written.
-        form: `hub`, which `datasets.load_dataset` reads, or `dh-faceemovid-150`, files named as in that set.
+        form: `hub`, which `datasets.load_dataset` reads, `bare`, the same without media, or `dh-faceemovid-150`, files
+            named as in that set.
         max_shard_bytes: a Parquet file is closed when it holds about so much.
         licence: of the whole, for the card; None takes what the sources state.
         pretty_name: for the card; None names the recipe.
@@ -109,12 +111,23 @@ def publish(
         record = target.record_of(place)
         target.check_form(record, form, place)
         with target.told_errors(place, manifest.root):
-            writer = _hub if form == "hub" else _dh
+            writer = {"hub": _hub, "dh-faceemovid-150": _dh, "bare": _bare}[form]
             result, known = writer(manifest, new, place, max_shard_bytes, _told(manifest, found, stated, new), watch)
         _refuse_changed(manifest)
-        last = "data" if form == "hub" else "metadata.parquet"
+        last = "metadata.parquet" if form == "dh-faceemovid-150" else "data"
         target.put_in_place(place, new, {"form": form, "key": key, "of": _of(manifest), **result}, last, known)
     return _result(place, target.record_of(place) or {}, [*notes, *_replaced(record, manifest)], already=False)
+
+
+def form_of(media: str) -> str:
+    """Return the form in which media go along as `--media` says.
+
+    Raises:
+        ManifestError: there is no such way.
+    """
+    if media not in MEDIA:
+        raise ManifestError(f"There is no --media {printable(media)}: {nearest(media, MEDIA)}")
+    return MEDIA[media]
 
 
 def _words_of(what: str, words: str | None) -> str | None:
@@ -142,6 +155,14 @@ def _dh(
     from manifests.publish.dh import write_dh
 
     return write_dh(manifest, new, place, told, watch)
+
+
+def _bare(
+    manifest: "Manifest", new: Path, place: Path, limit: int, told: Told, watch: "Watch"
+) -> tuple[dict[str, Any], dict[str, Written]]:
+    from manifests.publish.bare import write_bare
+
+    return write_bare(manifest, new, place, limit, told, watch)
 
 
 def _hub(

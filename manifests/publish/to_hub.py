@@ -6,7 +6,7 @@ import time
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
-from typing import Any, Final
+from typing import Any
 
 from manifests.errors import ManifestError
 from manifests.files import read_json
@@ -15,11 +15,10 @@ from manifests.publish.hub import Watch
 from manifests.publish.plan import plan_by_split
 from manifests.publish.push import Outgoing, Steps, check_limits, compare, owned_by, push, record_at
 from manifests.publish.remote import Head, Remote, repo_of
-from manifests.publish.run import SHARD_BYTES, Published, publish
+from manifests.publish.run import SHARD_BYTES, Published, form_of, publish
 from manifests.publish.target import CARD, RECORD
-from manifests.text import nearest, printable
+from manifests.text import printable
 
-MEDIA: Final = {"embedded": "hub"}
 Say = Callable[[str], None]
 
 
@@ -78,7 +77,7 @@ def publish_to_hub(
     Args:
         folder: a folder that `moee curate --out` wrote; it is only read.
         to: `hf:ORG/NAME`. private: of a repository that is made.
-        media: `embedded` (in Parquet).
+        media: `embedded` (in Parquet), or `none`, for what may be shared when footage may not.
         max_shard_bytes: a Parquet file is closed when it holds about so much.
         licence, pretty_name: for the card; see `publish`.
         allow: `unlicensed`, and names of models, that may be public all the same.
@@ -94,7 +93,7 @@ def publish_to_hub(
     import manifests
 
     name = repo_of(to)
-    form = _form(media)
+    form = form_of(media)
     manifest = manifests.open(folder)
     found = gate.look(manifest, plan_by_split(manifest).clips)
     if not private:
@@ -121,12 +120,6 @@ def publish_to_hub(
     if stage is None and not dry_run:
         shutil.rmtree(place, ignore_errors=True)
     return Pushed(**{**pushed, "published": done, "allowed": list(allow)})
-
-
-def _form(media: str) -> str:
-    if media not in MEDIA:
-        raise ManifestError(f"There is no --media {printable(media)}: {nearest(media, MEDIA)}")
-    return MEDIA[media]
 
 
 def _stage(name: str, form: str) -> Path:

@@ -1,0 +1,175 @@
+"""Publishing to a Hub that fails: it ends complete, a kill costs nothing that was sent, an altered file is seen.
+
+The Hub is `tests.hub_server`: the API that huggingface_hub and datasets speak, over real HTTP, with faults.
+"""
+
+import hashlib
+import json
+import os
+import signal
+import subprocess
+import sys
+import time
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from pathlib import Path
+
+import pytest
+
+from tests.hub_server import Fault, HubServer
+from tests.manifests.publish.material import films, make
+from tests.proofs.conftest import CuratedReal
+
+pytestmark = pytest.mark.proof
+
+ROOT = Path(__file__).resolve().parents[2]
+REPO = "org/talking-heads"
+FIRST = """
+import sys, datasets
+rows = datasets.load_dataset(sys.argv[1], streaming=True, split="train")
+row = next(iter(rows.decode(False)))
+import hashlib
+print(row["id"], hashlib.sha256(row["video"]["bytes"]).hexdigest() == row["file_sha256"])
+"""
+
+
+@dataclass
+class Desk:
+    """A user's machine: a manifest, a cache, and the Hub that it speaks to."""
+
+    manifest: Path
+    hub: HubServer
+    home: Path
+
+    @property
+    def env(self) -> dict[str, str]:
+        """The environment of its programs."""
+        own = {"XDG_CACHE_HOME": str(self.home / "cache"), "COLUMNS": "200", "OMP_NUM_THREADS": "1"}
+        return {**os.environ, **self.hub.env(self.home / "hf"), **own}
+
+    def line(self, *options: str) -> list[str]:
+        """The command; files of 20 KB, so that there are several."""
+        place = [str(self.manifest), "--to", f"hf:{REPO}", "--allow", "unlicensed", "--max-shard", "20KB"]
+        return [sys.executable, "-m", "moee_cli", "publish", *place, *options]
+
+    def publish(self, *options: str) -> subprocess.CompletedProcess[str]:
+        """Run it."""
+        return subprocess.run(
+            self.line(*options), capture_output=True, text=True, cwd=ROOT, env=self.env, check=False, timeout=500
+        )
+
+    def first(self) -> list[str]:
+        """Id of the first clip that `load_dataset` streams, and whether its bytes are those of the manifest."""
+        command = [sys.executable, "-c", FIRST, REPO]
+        done = subprocess.run(command, capture_output=True, text=True, cwd=self.home, env=self.env, check=False)
+        assert done.returncode == 0, done.stderr
+        return done.stdout.split()
+
+
+@pytest.fixture
+def desk(tmp_path: Path) -> Iterator[Desk]:
+    """A manifest of six small clips and a Hub without faults."""
+    with HubServer(tmp_path / "hub", part_bytes=30_000) as hub:
+        yield Desk(make(tmp_path / "dataset", films()), hub, tmp_path)
+
+
+def check_whole(desk: Desk) -> int:
+    """What the Hub serves is what its own record says, byte for byte; returns how many files."""
+    files = desk.hub.files(REPO)
+    record = json.loads(desk.hub.content(REPO, ".published.json"))
+    assert set(files) == {*record["files"], ".published.json", ".gitattributes"} and record["whole"] is True
+    for name, entry in record["files"].items():
+        assert hashlib.sha256(desk.hub.content(REPO, name)).hexdigest() == entry["sha256"], name
+    return len(record["files"])
+
+
+def faults() -> list[Fault]:
+    """Every fault of the brief, at every step of a publication."""
+    return [
+        Fault("status", "whoami", "GET", times=2),
+        Fault("status", "repos/create", times=2),
+        Fault("status", "/tree/", "GET", times=1, status=502),
+        Fault("status", "preupload", times=1, status=429, retry_after=1),
+        Fault("status", "objects/batch", times=2),
+        Fault("reset", "/lfs/[0-9a-f]+$", "PUT", times=2),
+        Fault("reset", "/lfs/[0-9a-f]+/1$", "PUT", times=1),
+        Fault("status", "/lfs/", "PUT", times=1, status=429, retry_after=2),
+        Fault("status", "/complete", times=1),
+        Fault("conflict", "/commit/", times=1),
+        Fault("status", "/commit/", times=1),
+        Fault("reset", "/commit/", times=1),
+        Fault("status", "/tag/", times=1),
+    ]
+
+
+@pytest.mark.parametrize("material", ["rendered", "real"])
+def test_a_publication_through_every_fault_ends_complete_and_streams(
+    material: str, desk: Desk, request: pytest.FixtureRequest, table: Callable[[str], None]
+) -> None:
+    if material == "real":
+        curated: CuratedReal = request.getfixturevalue("curated_real")
+        desk.manifest = desk.home / "real"
+        assert curated(desk.manifest).status in (0, 1)
+    desk.hub.faults = faults()
+    done = desk.publish("--json")
+    assert done.returncode == 0, done.stderr
+    said = json.loads(done.stdout)
+    assert not [fault for fault in desk.hub.faults if fault.times], "every fault was met"
+    files = check_whole(desk)
+    head = desk.hub.repo("dataset", REPO)
+    assert head is not None and head["tags"] == {"v1": said["commit"]}
+    clip, same = desk.first()
+    assert clip.startswith("c_") and same == "True"
+    clips = said["published"]["clips"]
+    table(f"{material}: {clips} clips, {files} files, {said['bytes'] / 1e6:.1f} MB, {len(faults())} kinds of faults")
+
+
+def test_killed_in_mid_upload_and_run_again_it_sends_only_what_is_missing(
+    desk: Desk, table: Callable[[str], None]
+) -> None:
+    desk.hub.part_bytes = 1 << 30  # one request for each file
+    hold = Fault("hold", "/lfs/[0-9a-f]+$", "PUT", times=1_000, skip=3)
+    desk.hub.faults = [hold]
+    started = subprocess.Popen(desk.line(), cwd=ROOT, env=desk.env, stderr=subprocess.DEVNULL, start_new_session=True)
+    try:
+        wait_until(lambda: len(desk.hub.uploads()) == 3 and hold.times < 1_000)
+    finally:
+        os.killpg(started.pid, signal.SIGKILL)
+        started.wait()
+    before = {one.path for one in desk.hub.uploads()}
+    desk.hub.faults = []
+    desk.hub.go_on.set()
+    assert len(before) == 3 and len(desk.hub.files(REPO)) == 1, "nothing was committed"
+    desk.hub.asked.clear()
+    done = desk.publish()
+    assert done.returncode == 0, done.stderr
+    after = [one.path for one in desk.hub.uploads()]
+    assert not before & set(after) and len(after) == len(set(after))
+    check_whole(desk)
+    large = sum(entry["lfs"] for entry in desk.hub.files(REPO).values())
+    assert len(before) + len(after) == large
+    table(f"{large} large files: {len(before)} sent before the kill, {len(after)} after it, none twice")
+    desk.hub.asked.clear()
+    again = desk.publish()
+    assert again.returncode == 0 and again.stdout.startswith("already published: v1") and not desk.hub.uploads()
+
+
+def wait_until(true: Callable[[], bool]) -> None:
+    """Wait for what a started program does."""
+    deadline = time.monotonic() + 300
+    while not true():
+        assert time.monotonic() < deadline, "it never came so far"
+        time.sleep(0.01)
+
+
+def test_a_file_that_is_altered_on_the_server_is_detected(desk: Desk) -> None:
+    name = "data/test-00000-of-00001.parquet"
+    desk.hub.faults = [Fault("alter", "/commit/", target=name)]
+    at_once = desk.publish()
+    assert at_once.returncode == 2 and f"lists another {name} than was sent" in at_once.stderr
+    repaired = desk.publish()
+    assert repaired.returncode == 0 and f"the Hub holds another {name}: it is replaced" in repaired.stderr
+    check_whole(desk)
+    desk.hub.alter(REPO, name)
+    later = desk.publish("--dry-run", "--json")
+    assert json.loads(later.stdout)["replaced"] == [name]
