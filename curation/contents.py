@@ -50,8 +50,9 @@ class Content:
 class Contents:
     """Hashes of files, kept in the manifest's folder: a line per file, the last one counts, a cut-off one does not."""
 
-    def __init__(self, folder: Path) -> None:
+    def __init__(self, folder: Path, taken_down: Callable[[str], bool] = lambda sha256: False) -> None:
         self.path = folder / FILE
+        self.taken_down = taken_down  # of which nothing is written
         self.known: dict[str, tuple[int, int, str]] = {}
         self.unreadable: dict[str, str] = {}
         for row in self._lines():
@@ -100,8 +101,9 @@ class Contents:
         name = repr(found.url)
         row = {"path": name, "bytes": found.bytes, "mtime_ns": found.mtime_ns, "sha256": sha256}
         self.known[name] = (found.bytes, found.mtime_ns, sha256)
-        with self.path.open("a", encoding="utf-8") as file:
-            file.write(json.dumps(row) + "\n")
+        if not self.taken_down(sha256):
+            with self.path.open("a", encoding="utf-8") as file:
+                file.write(json.dumps(row) + "\n")
 
     def _known(self, found: Object) -> str | None:
         known = self.known.get(repr(found.url))
@@ -134,7 +136,8 @@ class Contents:
             while block := file.read(READ_BYTES):
                 digest.update(block)
         found = (facts.st_size, facts.st_mtime_ns, digest.hexdigest())
-        new.append({"path": name, "bytes": found[0], "mtime_ns": found[1], "sha256": found[2]})
+        if not self.taken_down(found[2]):
+            new.append({"path": name, "bytes": found[0], "mtime_ns": found[1], "sha256": found[2]})
         return found
 
 

@@ -43,7 +43,9 @@ def probe_inputs(
     inputs: Sequence[Input], out: Path, settings: Settings, say: Callable[[int, int], None]
 ) -> list[dict[str, str | None]]:
     """Ask for every URL whether it could be fetched, and fetch nothing; the answers are added to the link-rot table."""
-    remotes = {item.url: Remote(item.url) for item in inputs if item.url}
+    from curation.takedown.gate import Gate
+
+    remotes = {item.url: Remote(item.url) for item in Gate(out).closed(inputs) if item.url and item.refused is None}
     settled = 0
 
     def count(_: Downloaded) -> None:
@@ -56,7 +58,7 @@ def probe_inputs(
 
 
 def _is_wanted(item: Input) -> bool:
-    return item.url is not None and item.path is None and item.error is None
+    return item.url is not None and item.path is None and item.error is None and item.refused is None
 
 
 def _spans(item: Input) -> tuple[tuple[Fraction, Fraction], ...]:

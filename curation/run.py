@@ -22,6 +22,7 @@ from curation.stage import Drop, Fail
 from curation.stages.labels import labels_hash
 from curation.storage import Place, place_of
 from curation.storage.bucket import StorageError
+from curation.takedown.gate import TAKEN_DOWN, Gate
 from curation.task import Done, SourceUnavailableError, Task
 from curation.whole.step import WholeManifest
 from manifests.errors import ManifestError
@@ -94,7 +95,7 @@ def curate(
     with place.held():
         run = _Curation(place, recipe, pipeline, workers, watcher, engine or LocalEngine(workers))
         run.retry_quarantined = retry_quarantined
-        report = run.run(_fetched(inputs, place.root, fetch, watcher))
+        report = run.run(_fetched(run.gate.closed(inputs), place.root, fetch, watcher))
     report.out = out
     report.seconds = time.monotonic() - started
     return report
@@ -115,6 +116,7 @@ class _Curation:
     ) -> None:
         self.place = place
         self.out = place.root
+        self.gate = Gate(self.out)
         self.recipe = recipe
         self.pipeline = pipeline
         self.workers = workers
@@ -131,7 +133,7 @@ class _Curation:
     def run(self, inputs: Sequence[Input]) -> RunReport:
         self.report.missing, self.report.models = self.consistency.check_models()
         self.place.sweep()
-        contents = self._contents(inputs)
+        contents = self._allowed(self._contents(inputs))
         sources: dict[str, Content] = {}  # id -> the first input with that content
         duplicates = [item for item in contents if sources.setdefault(item.id, item) is not item]
         self._refuse_mixture(sources)
@@ -151,11 +153,20 @@ class _Curation:
 
     def _contents(self, inputs: Sequence[Input]) -> list[Content]:
         """What the inputs hold: files are hashed by threads of this process, objects by the engine's workers."""
-        contents, total = Contents(self.out), len(inputs)
+        contents, total = Contents(self.out, self.gate.holds_content), len(inputs)
         unknown = contents.unknown(inputs)
         for end in self.engine.run(hash_object, unknown) if unknown else ():
             contents.learn(unknown[end.index], end.value, str(end.error or end.died or ""))
         return contents.of(inputs, self.workers, lambda done: self.watcher.reading(done, total))
+
+    def _allowed(self, contents: Sequence[Content]) -> list[Content]:
+        """Without what was taken down: nothing is written of it. What stays of a shared source stays as it is."""
+        judged = self.gate.judge(contents, self.heads, self.pipeline, self.store)
+        for head in judged.settled:
+            self._settle(self._result_of(head))
+        for item in judged.refused:
+            self._settle(Result(item.input.name, item.id, "dropped", (TAKEN_DOWN,)))
+        return judged.allowed
 
     def _whole(self, sources: dict[str, Content]) -> None:
         """Persons, duplicates and splits over all sources, and the snapshot that names them."""

@@ -1,0 +1,1 @@
+"""Takes a person, a source or an uploader out of a manifest and of all that was made from it, for good."""
