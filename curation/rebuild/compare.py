@@ -1,7 +1,8 @@
 """Is a span of what was found still what was published: its fingerprints of pictures and sound, laid over each other.
 
 Distance is 1 minus the correlation of the changes over the span (`media.matching`), from 0 (the same) to 2. The bounds
-were measured, not chosen: see docs/rebuild.md and tests/proofs/test_rebuild.py.
+lie between what was measured of copies at lower quality and of other recordings, some of the same person in the same
+studio: see docs/rebuild.md and tests/proofs/test_rebuild.py, which measures them again.
 """
 
 from dataclasses import dataclass
@@ -12,8 +13,8 @@ if TYPE_CHECKING:
 
     from media.matching import Features
 
-PICTURE_BOUND: Final = 0.65
-SOUND_BOUND: Final = 0.35
+PICTURE_BOUND: Final = 0.35  # copies at 3/4 of the size: up to 0.28; other recordings: from 0.46
+SOUND_BOUND: Final = 0.2  # copies: up to 0.06; other recordings: from 0.32
 SHIFT_BOUND: Final = 0.1  # s that the found span may lie before or after the place where it should be
 WAKES: Final = 4.0  # times the size of "still" above which something happens that did not: coding alone adds less
 LEAST: Final = 2.5  # s that are compared: a shorter clip is compared with what surrounds it

@@ -48,7 +48,7 @@ def film(path: Path, seed: int, *, seconds: float = 6.0, side: int = 160, crf: i
     return path
 
 
-def coded_again(source: Path, target: Path, *, scale: float = 0.5, crf: int = 33, rate: int = 32_000) -> Path:
+def coded_again(source: Path, target: Path, *, scale: float = 0.75, crf: int = 28, rate: int = 48_000) -> Path:
     """The same film at another size, with more loss in pictures and sound."""
     with av.open(str(source)) as held, av.open(str(target), "w") as out:
         shown = held.streams.video[0]

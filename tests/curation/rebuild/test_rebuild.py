@@ -177,7 +177,7 @@ def test_verify_only_judges_the_files_that_are_there_and_makes_none(made: Made, 
     gone, other, worse, *same = sorted((out / "clips").iterdir())
     gone.unlink()
     film(other, 77, seconds=2.8)
-    coded_again(made.manifest / "clips" / worse.name, worse, scale=0.75, crf=28)
+    coded_again(made.manifest / "clips" / worse.name, worse)
     report = rebuild(str(made.bare), out, how(verify_only=True))
     found = {clip.clip: clip for clip in report.clips}
     assert (found[gone.stem].status, found[gone.stem].reason) == ("missing", "no-file")
