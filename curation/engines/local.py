@@ -9,6 +9,7 @@ import time
 from collections import deque
 from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import FIRST_COMPLETED, Future, wait
+from multiprocessing import resource_tracker
 from typing import Any
 
 from curation.engines.item import Finished, Limits, how_it_ended, working
@@ -41,6 +42,7 @@ class LocalEngine:
         """Yield each item's end as it comes; see `curation.engines.item.Engine`."""
         from pebble import ProcessPool
 
+        resource_tracker.ensure_running()  # its start would end `_interrupts_held` in the middle of a worker's start
         context = multiprocessing.get_context("spawn")
         shares = context.RawArray("d", max(1, len(items)))
         workers = max(1, min(self.workers, len(items)))
