@@ -6,7 +6,7 @@ from typing import Any, Final
 
 import yaml
 
-from manifests.publish import expressions, leakage
+from manifests.publish import expressions, leakage, origins, standing
 from manifests.publish.facts import NOT_MEASURED, UNKNOWN, Facts
 from manifests.publish.markdown import count, hours, many, table, text
 from manifests.text import printable
@@ -42,7 +42,7 @@ def front_matter(facts: Facts, configs: Sequence[Mapping[str, Any]], infos: Sequ
     """
     size = next((name for most, name in _SIZES if facts.clips < most), "n>1M")
     head: dict[str, Any] = {
-        "pretty_name": printable(_title(facts)),
+        "pretty_name": printable(standing.title(facts)),
         **_licence(facts),
         "task_categories": ["video-classification", "image-to-video"],
         "tags": ["talking-head", "emotion", "audio-visual", "face"],
@@ -52,10 +52,6 @@ def front_matter(facts: Facts, configs: Sequence[Mapping[str, Any]], infos: Sequ
     if infos:
         head["dataset_info"] = list(infos)
     return f"---\n{yaml.safe_dump(head, sort_keys=False, allow_unicode=False, width=120)}---\n"
-
-
-def _title(facts: Facts) -> str:
-    return facts.stated.pretty_name or f"Talking-head clips, recipe {facts.recipe.get('name') or 'unnamed'}"
 
 
 def _licence(facts: Facts) -> dict[str, str]:
@@ -99,13 +95,15 @@ def body(facts: Facts, form: Sequence[str], charts: Iterable[str]) -> str:
         *leakage.section(facts),
         *_recipe(facts),
         *_limits(facts),
+        *standing.section(facts),
+        *_columns(facts),
     ]
     return "\n".join(parts) + "\n"
 
 
 def _about(facts: Facts) -> Iterator[str]:
     description = text(facts.recipe.get("description") or "", 300)
-    yield f"# {text(_title(facts), 300)}"
+    yield f"# {text(standing.title(facts), 300)}"
     yield ""
     yield (
         f"{many(facts.clips, 'clip')} ({hours(facts.seconds)} h) of talking faces, cut from "
@@ -201,6 +199,9 @@ def _recipe(facts: Facts) -> Iterator[str]:
     yield f"- manifest: state {text(facts.state)}, schema version {facts.schema_version}"
     yield f"- recipe hash: {', '.join(text(value) for value in facts.recipe_hashes[:_ROWS])}"
     yield from (f"- model: {text(model)}" for model in facts.models[:_ROWS] if not model.endswith(_ABSENT))
+    yield from ("", "Every setting and threshold, and where it comes from:", "")
+    rows = ((f"`{text(name)}`", text(value), text(origin)) for name, value, origin in origins.rows(facts.recipe))
+    yield from table(("setting", "value", "from"), rows)
     yield from ("", "The recipe, resolved:", "", "```json")
     # JSON has no line that begins with a fence: every one begins with a brace, a bracket, a space or a quote.
     yield json.dumps(facts.recipe, indent=2, ensure_ascii=True)
@@ -220,14 +221,11 @@ def _limits(facts: Facts) -> Iterator[str]:
     if facts.noncommercial:
         models = ", ".join(text(model) for model in facts.noncommercial)
         yield f"- Not for commercial use as it is: the faces were embedded with {models}, whose licence forbids it."
-    yield (
-        "- The persons shown were not asked by this program. Before use, check licence and consent of each source; "
-        "do not use the clips to identify, imitate or deceive anyone."
-    )
-    yield (
-        "- Who is shown here and does not want to be writes to whoever published this folder and names the clip's `id` "
-        "or `source`; every copy made from it should drop that source too."
-    )
-    yield from ("", "## Columns", "")
+    yield "- Which language is spoken was not measured, so nothing here tells how the set is balanced over languages."
+    yield ""
+
+
+def _columns(facts: Facts) -> Iterator[str]:
+    yield from ("## Columns", "")
     rows = [(f"`{name}`", text(kind), text(unit), text(about)) for name, kind, unit, about in facts.columns]
     yield from table(("column of a clip", "type", "unit", "what it says"), rows)

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any, Final
 import pyarrow as pa
 import pyarrow.compute as pc
 
+from manifests.publish import gate
 from manifests.publish.expressions import Seen, gather_seen, given_label, measured_label
 from manifests.publish.plan import SPLITS, Plan
 
@@ -47,10 +48,11 @@ class Licence:
 
 @dataclass(frozen=True)
 class Stated:
-    """What who publishes states: the licence of the whole and the name of the dataset."""
+    """What who publishes states: licence of the whole, name of the dataset, what may be public all the same."""
 
     licence: str | None = None
     pretty_name: str | None = None
+    allowed: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True)
@@ -85,6 +87,7 @@ class Facts:
     kept: int | None = None  # kept clips of the manifest, where this folder may hold fewer than the certificate counts
     columns: list[tuple[str, str, str, str]] = field(default_factory=list)
     seen: Seen = field(default_factory=Seen)
+    in_the_way: gate.Found = field(default_factory=gate.Found)
 
     @property
     def clips(self) -> int:
@@ -133,6 +136,7 @@ def gather(manifest: "Manifest", plan: Plan, told: Told) -> Facts:
             for name, kind, note in notes
         ],
         seen=gather_seen(clips),
+        in_the_way=gate.look(manifest, clips),
     )
 
 

@@ -1,9 +1,10 @@
 """What may not be public without being named: rows whose source has no licence, models that forbid commercial use."""
 
-import importlib.resources
+import importlib.util
 import tomllib
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
+from pathlib import Path
 from typing import TYPE_CHECKING, Final
 
 import pyarrow as pa
@@ -107,10 +108,10 @@ def _registered() -> Mapping[str, str]:
     The registry is read as data: this package imports nothing of the project, and without the registry's package the
     flags in the tables are all there is.
     """
-    try:
-        words = importlib.resources.files("perception").joinpath("weights.toml").read_text(encoding="utf-8")
-    except (ModuleNotFoundError, FileNotFoundError):
-        return {}
+    found = importlib.util.find_spec("perception")  # found, not loaded
+    folders = (found.submodule_search_locations if found else None) or []
+    path = next((path for folder in folders if (path := Path(folder) / "weights.toml").is_file()), None)
+    words = "model = []" if path is None else path.read_text(encoding="utf-8")
     return {model["name"]: model["licence"] for model in tomllib.loads(words)["model"] if model["noncommercial"]}
 
 

@@ -2,6 +2,7 @@
 
 import hashlib
 import json
+from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final
@@ -10,7 +11,7 @@ from manifests.certificate import FILE, VERSION
 from manifests.errors import ManifestError
 from manifests.files import Written
 from manifests.publish import card, certified, charts, target
-from manifests.publish.facts import Facts, Stated, Told, gather
+from manifests.publish.facts import UNKNOWN, Facts, Stated, Told, gather
 from manifests.publish.plan import Plan, check_files, plan_by_split
 from manifests.text import nearest, printable
 
@@ -21,7 +22,7 @@ if TYPE_CHECKING:
 FORMS: Final = ("hub", "dh-faceemovid-150", "bare")
 MEDIA: Final = {"embedded": "hub", "none": "bare"}  # how clips go along -> form
 SHARD_BYTES: Final = 100_000_000  # a reader that streams may hold a whole file: Arrow reads ahead
-_VERSION: Final = 3  # of what is written; a change publishes again
+_VERSION: Final = 4  # of what is written; a change publishes again
 _LONGEST: Final = 200  # characters of a licence or a name that go into the card's head
 _SHOWN: Final = 40  # characters of what was published before
 _MOST_FILES, _MOST_IN_FOLDER = 100_000, 10_000  # the Hub's advice
@@ -68,6 +69,7 @@ def publish(
     max_shard_bytes: int = SHARD_BYTES,
     licence: str | None = None,
     pretty_name: str | None = None,
+    allowed: Sequence[str] = (),
     watch: "Watch" = lambda what, done, total: None,
 ) -> Published:
     """Publish the kept clips of a manifest to a folder, with everything that is known of them.
@@ -81,6 +83,7 @@ def publish(
         max_shard_bytes: a Parquet file is closed when it holds about so much.
         licence: of the whole, for the card; None takes what the sources state.
         pretty_name: for the card; None names the recipe.
+        allowed: for the card: what may be public though its licence forbids or lacks it.
         watch: told what is done, how many clips of how many.
 
     Returns:
@@ -96,7 +99,7 @@ def publish(
         raise ManifestError(f"There is no form {printable(form)!r}: {nearest(form, FORMS)}")
     if max_shard_bytes < 1:
         raise ManifestError("A file of clips must be allowed to hold at least one byte.")
-    stated = Stated(_words_of("licence", licence), _words_of("pretty name", pretty_name))
+    stated = Stated(_words_of("licence", licence), _words_of("pretty name", pretty_name), tuple(sorted(allowed)))
     place = target.place_of(to)
     manifest = manifests.open(folder)
     target.check_place(place, manifest.root)
@@ -113,6 +116,8 @@ def publish(
         with target.told_errors(place, manifest.root):
             writer = {"hub": _hub, "dh-faceemovid-150": _dh, "bare": _bare}[form]
             result, known = writer(manifest, new, place, max_shard_bytes, _told(manifest, found, stated, new), watch)
+            if form != "dh-faceemovid-150":
+                _describe(manifest, new, stated, known)
         _refuse_changed(manifest)
         last = "metadata.parquet" if form == "dh-faceemovid-150" else "data"
         target.put_in_place(place, new, {"form": form, "key": key, "of": _of(manifest), **result}, last, known)
@@ -147,6 +152,21 @@ def _told(manifest: "Manifest", found: certified.Stored, stated: Stated, new: Pa
     if raw is not None:
         (new / FILE).write_bytes(raw)
     return Told(content, stated)
+
+
+def _describe(manifest: "Manifest", new: Path, stated: Stated, known: Mapping[str, Written]) -> None:
+    """Write croissant.json for the tables below `new`."""
+    from manifests.publish.croissant import NAME, croissant
+
+    licences = {row or UNKNOWN for row in manifest.table("sources", ["licence"]).column("licence").to_pylist()}
+    about = {
+        "name": stated.pretty_name or f"Talking-head clips, recipe {manifest.recipe.get('name') or 'unnamed'}",
+        "description": manifest.recipe.get("description") or "Talking faces, cut by moee curate.",
+        "licence": stated.licence or ", ".join(sorted(licences)),
+        "version": f"1.0.0+{str(manifest.content.get('state', ''))[:16]}",
+    }
+    content = croissant(new, known, about)
+    (new / NAME).write_text(json.dumps(content, indent=1, ensure_ascii=True) + "\n", encoding="utf-8")
 
 
 def _dh(

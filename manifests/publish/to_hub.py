@@ -105,7 +105,14 @@ def publish_to_hub(
     former = record_at(remote, head)
     place = _stage(name, form) if stage is None else Path(stage)
     done = publish(
-        folder, place, form=form, max_shard_bytes=max_shard_bytes, licence=licence, pretty_name=pretty_name, watch=watch
+        folder,
+        place,
+        form=form,
+        max_shard_bytes=max_shard_bytes,
+        licence=licence,
+        pretty_name=pretty_name,
+        allowed=allow,
+        watch=watch,
     )
     record = read_json(place / RECORD)
     known = versions.with_next(

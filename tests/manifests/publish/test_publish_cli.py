@@ -23,7 +23,7 @@ def moee(*arguments: object) -> subprocess.CompletedProcess[str]:
 def test_it_says_what_was_published_and_that_nothing_is_left_to_do(manifest: Path, tmp_path: Path) -> None:
     first, again = moee(manifest, "--to", tmp_path / "p"), moee(manifest, "--to", tmp_path / "p", "--json")
     assert first.returncode == again.returncode == 0, first.stderr + again.stderr
-    assert first.stdout.startswith("published: 5 clips, 0.0006 h (3 train, 1 validation, 1 test), 14 files")
+    assert first.stdout.startswith("published: 5 clips, 0.0006 h (3 train, 1 validation, 1 test), 15 files")
     assert "left out, joins persons of two splits: 1 kept clip: c_" in first.stdout
     assert json.loads(again.stdout)["already"] is True and again.stderr == ""
 
