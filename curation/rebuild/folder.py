@@ -26,8 +26,10 @@ if TYPE_CHECKING:
 
 TABLE, SUMMARY, LINK_ROT = "rebuild.parquet", "rebuild.json", "link_rot.parquet"
 STAGE: Final = "rebuild"
-EMPTY: Final = ("frames", "expressions", "tracks", "speech", "speaking", "embeddings", "identities", "labels",
-                "duplicates", "splits")  # fmt: skip
+NOT_PUBLISHED: Final = (
+    "frames", "expressions", "tracks", "speech", "speaking", "embeddings", "identities", "labels", "duplicates",
+    "splits", "certificate",
+)  # fmt: skip
 
 
 def check_out(out: Path, published: Published) -> None:
@@ -137,7 +139,7 @@ def write_manifest(out: Path, published: Published, clips: Sequence[ClipResult])
         "tables": entries,
         "frames": {},
         "expressions": {},
-        "not_published": list(EMPTY),
+        "not_published": list(NOT_PUBLISHED),
     }
     write_json(out / "manifest.json", content)
 

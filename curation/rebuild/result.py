@@ -7,6 +7,7 @@ from typing import Any, Final
 
 IDENTICAL, EQUIVALENT, DRIFTED, MISSING = "identical", "equivalent", "drifted", "missing"
 STATUSES: Final = (IDENTICAL, EQUIVALENT, DRIFTED, MISSING)
+LISTED: Final = 1_000  # clips and sources that the summary names; the table has all
 NOT_FOUND = "not-found"  # not in the folder of sources, or a local file without such a folder
 UNREADABLE = "unreadable"  # there, but no video that can be decoded
 NO_PRINT = "no-fingerprint"  # other bytes, and no fingerprint was published to compare them with
@@ -106,7 +107,7 @@ class Report:
         return all(clip.here for clip in self.clips)
 
     def as_dict(self) -> dict[str, Any]:
-        """For machines: counts, the bounds, every clip that is not identical, every source that is not as it was."""
+        """For machines: counts, the bounds, the clips that are not identical, the sources that are not as they were."""
         from curation.rebuild import compare
 
         why = Counter(clip.reason for clip in self.clips if clip.reason)
@@ -121,7 +122,7 @@ class Report:
                 "shift_seconds": compare.SHIFT_BOUND,
             },
             "sources_worked": self.worked,
-            "not_identical": [asdict(clip) for clip in self.clips if clip.status != IDENTICAL],
-            "sources_changed": [asdict(source) for source in self.sources if source.same is not True],
+            "not_identical": [asdict(clip) for clip in self.clips if clip.status != IDENTICAL][:LISTED],
+            "sources_changed": [asdict(source) for source in self.sources if source.same is not True][:LISTED],
             "notes": list(self.notes),
         }

@@ -26,6 +26,7 @@ from tests.curation.download.server import Site, serving
 from tests.curation.rebuild.conftest import without_media
 from tests.curation.rebuild.material import Film, coded_again, film, manifest_of
 from tests.curation.runs import real_clips
+from tests.hub_server import HubServer
 from tests.proofs.conftest import FULL
 
 pytestmark = pytest.mark.proof
@@ -209,3 +210,42 @@ def test_copies_at_lower_quality_are_equivalent(
     lost = sorted({name for each, name in found if not each.equivalent})
     table(f"equivalent: {alike} of {len(found)} spans; not: {', '.join(lost) or 'none'}")
     assert alike >= (0.95 if scale > 0.5 else 0.8) * len(found)
+
+
+def test_what_was_published_to_the_hub_without_media_is_rebuilt_from_there(tmp_path: Path) -> None:
+    (tmp_path / "films").mkdir()
+    films = [
+        Film(film(tmp_path / "films" / f"{name}.mp4", seed), f"/nowhere/{name}.mp4") for seed, name in enumerate("ab")
+    ]
+    manifest = manifest_of(tmp_path / "dataset", films)
+    with HubServer(tmp_path / "hub") as hub:
+        env = {**environment(), **hub.env(tmp_path / "home"), "XDG_CACHE_HOME": str(tmp_path / "cache")}
+        publish = [sys.executable, "-m", "moee_cli", "publish", str(manifest), "--to", "hf:org/films"]
+        done = subprocess.run(
+            [*publish, "--media", "none", "--allow", "unlicensed"],
+            capture_output=True, text=True, env=env, cwd=ROOT, check=False,
+        )  # fmt: skip
+        assert done.returncode == 0, done.stderr
+        assert not [name for name in hub.files("org/films") if name.endswith((".mp4", ".m4a"))]
+        rebuild = [
+            sys.executable,
+            "-c",
+            COMMAND,
+            "hf:org/films",
+            "--sources",
+            str(tmp_path / "films"),
+            "--workers",
+            "1",
+        ]
+        done = subprocess.run(
+            [*rebuild, "--out", str(tmp_path / "again")], capture_output=True, text=True, env=env, check=False
+        )
+        assert done.returncode == 0, done.stderr
+        assert "4 clips: 4 identical" in done.stdout
+    done = subprocess.run(  # the hub is gone: what is in its cache is taken
+        [*rebuild, "--out", str(tmp_path / "later")], capture_output=True, text=True, env=env, check=False
+    )
+    assert done.returncode == 0, done.stderr
+    assert (tmp_path / "later" / "rebuild.parquet").read_bytes() == (
+        tmp_path / "again" / "rebuild.parquet"
+    ).read_bytes()

@@ -2,7 +2,7 @@
 
 import hashlib
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from fractions import Fraction
 from functools import partial
@@ -83,6 +83,7 @@ class Film:
     origin: str
     spans: Sequence[tuple[float, float]] = ((0.4, 3.2), (3.2, 5.6))
     name: str | None = None
+    columns: Mapping[str, Any] = field(default_factory=dict)  # of its clips
 
 
 def manifest_of(folder: Path, films: Sequence[Film], export: Mapping[str, Any] | None = None) -> Path:
@@ -127,7 +128,8 @@ def _rows_of(folder: Path, one: Film, export: Export) -> dict[str, list[dict[str
     shot = {"id": make_id("shot", source, 0), "index": 0, **whole}
     prints = fingerprint_row(source, pictures.finish(), sound_fingerprint(chunks(one.path)))
     clips = [
-        _clip(folder, one.path, shot, [*times, end], span, (video.width, video.height), export) for span in one.spans
+        _clip(folder, one.path, shot, [*times, end], span, (video.width, video.height), export) | one.columns
+        for span in one.spans
     ]
     return {"sources": [row], "shots": [shot], "clips": clips, "fingerprints": [prints]}
 

@@ -133,6 +133,22 @@ def test_crop_size_and_rate_of_the_export_are_those_that_were_published(made: Ma
     assert clip_bytes(tmp_path / "again") == clip_bytes(manifest)
 
 
+def test_what_validation_says_of_persons_and_splits_is_only_that_their_tables_were_not_published(
+    made: Made, tmp_path: Path
+) -> None:
+    columns = {"identity": "i_" + "1" * 16, "split": "train"}
+    manifest = manifest_of(tmp_path / "dataset", [Film(made.films / "a.mp4", "/nowhere/a.mp4", columns=columns)])
+    out = tmp_path / "again"
+    rebuild(str(without_media(manifest, tmp_path / "bare")), out, how(made.films))
+    assert manifests.open(out).clips["identity"].tolist() == ["i_" + "1" * 16] * 2
+    assert {(problem.check, problem.sentence) for problem in validate(out)} == {
+        ("whole", "its identity is not that of its track"),
+        ("whole", "it is missing, damaged or of another split: run the same moee curate command again"),
+    }
+    missing = json.loads((out / "manifest.json").read_text())["not_published"]
+    assert {"tracks", "frames", "embeddings", "identities", "certificate"} <= set(missing)
+
+
 def test_a_second_run_does_only_what_is_missing(made: Made, tmp_path: Path) -> None:
     out = tmp_path / "again"
     first = rebuild(str(made.bare), out, how(made.films))
