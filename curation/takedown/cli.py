@@ -176,6 +176,8 @@ def _print(report: "Report") -> None:
     for place in report.published:
         said = f"not published again: {place['error']}" if place.get("error") else "published again"
         print_lines([f"{place['place']}: {said if report.removed else 'would be published again'}"])
+        if place.get("note"):
+            print_lines([place["note"]])
     if report.receipt:
         print_lines([f"receipt: {report.receipt}"])
     if not report.removed:

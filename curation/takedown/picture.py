@@ -93,7 +93,9 @@ def _persons(manifest: "Manifest", nearest: dict[str, float]) -> tuple[Match, ..
 
     identities = manifest.table("identities", ["id", "identity"])
     best: dict[str, float] = {}
-    for row in identities.filter(pc.is_in(identities.column("id"), value_set=pa.array([*nearest]))).to_pylist():
+    for row in identities.filter(
+        pc.is_in(identities.column("id"), value_set=pa.array([*nearest], pa.string()))
+    ).to_pylist():
         best[row["identity"]] = min(best.get(row["identity"], np.inf), nearest[row["id"]])
     clips = manifest.table("clips", ["identity", "status", "file"])
     clips = clips.filter(pc.is_in(clips.column("identity"), value_set=pa.array([*best], pa.string())))

@@ -22,6 +22,13 @@ class Renewed:
     clips: int = 0
     files: int = 0
     error: str | None = None
+    note: str | None = None
+
+
+HISTORY: Final = (
+    "earlier revisions of {place} still hold what was removed: squash its history (huggingface_hub: "
+    "HfApi().super_squash_history) and delete its old files in the repository's settings on the Hub"
+)
 
 
 def check(places: tuple[str, ...], root: Path) -> None:
@@ -57,10 +64,46 @@ def renew(place: str, root: Path) -> Renewed:
                 return Renewed(printable(place))
             done = publish(root, Path(place), **_as_before(Path(place)))
         else:
-            done = publish(root, place)
+            done = _push(place, root)
     except (ManifestError, OSError) as error:
         return Renewed(printable(place), error=str(error))
-    return Renewed(printable(place), done.clips, done.files)
+    note = HISTORY.format(place=printable(place)) if place.startswith(HUB) else None
+    return Renewed(printable(place), done.clips, done.files, note=note)
+
+
+def _push(place: str, root: Path) -> Any:
+    """Publish to the Hub as it was published there: its form, its visibility, and what was allowed to be public.
+
+    Raises:
+        ManifestError: it is not there, or the Hub refuses.
+    """
+    import platformdirs
+
+    import manifests
+    from manifests.publish import gate
+    from manifests.publish.plan import plan_by_split
+    from manifests.publish.push import record_at
+    from manifests.publish.remote import Remote, repo_of
+    from manifests.publish.to_hub import publish_to_hub
+
+    name = repo_of(place)
+    remote = Remote(name)
+    head = remote.head()
+    if head is None:
+        raise ManifestError(
+            f"{printable(place)} is not on the Hub, or is not yours to see: give ORG/NAME as published."
+        )
+    stages = Path(platformdirs.user_cache_dir("moee")) / "publish"  # what a push that was killed left behind
+    for stage in stages.glob(f"{name.replace('/', '@')}-*"):
+        shutil.rmtree(stage, ignore_errors=True)
+    manifest = manifests.open(root)
+    found = gate.look(manifest, plan_by_split(manifest).clips)
+    allow = [*([gate.UNLICENSED] if found.unlicensed else []), *found.models]  # it is public already
+    media = "none" if record_at(remote, head).get("form") == "bare" else "embedded"
+    done = publish_to_hub(root, place, private=head.private, media=media, allow=allow)
+    if done.published is None:
+        raise ManifestError(f"{printable(place)} holds no dataset: give the repository of the dataset.")
+    return done.published
 
 
 def _as_before(folder: Path) -> dict[str, Any]:
