@@ -9,6 +9,8 @@ import typer
 
 COMMANDS = {  # name -> module and attribute; a room is imported when its command is asked for
     "curate": ("curation.cli", "curate"),
+    "rebuild": ("curation.rebuild.cli", "rebuild"),
+    "takedown": ("curation.takedown.cli", "takedown"),
     "sample": ("curation.sample.cli", "sample"),
     "manifest": ("manifests.cli", "app"),
     "publish": ("manifests.publish.cli", "publish"),
