@@ -84,6 +84,7 @@ def two(world: World) -> Iterator[Nodes]:
         yield cluster
 
 
+@pytest.mark.full
 def test_two_workers_give_the_same_bytes(world: World, local: dict[str, Any]) -> None:
     ran = moee(*world.asked("two", "--workers", 2))
     assert ran.status == 0, ran.err

@@ -196,7 +196,7 @@ def heads(out: str, bucket: dict[str, str]) -> int:
     return int(said.stdout or 0)
 
 
-@pytest.mark.parametrize("engine", ["local", "ray"])
+@pytest.mark.parametrize("engine", ["local", pytest.param("ray", marks=pytest.mark.full)])
 def test_poison_is_quarantined_after_the_cap_and_all_others_are_done(
     engine: str, videos: Path, tmp_path: Path, table
 ) -> None:

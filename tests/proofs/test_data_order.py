@@ -51,7 +51,7 @@ def start() -> Iterator[Start]:
         yield begin
 
 
-@pytest.fixture(scope="module", params=["ddp", "fsdp2"])
+@pytest.fixture(scope="module", params=["ddp", pytest.param("fsdp2", marks=pytest.mark.full)])
 def place(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory) -> Path:
     """A folder with a dataset, a preset, and a run of one process that nobody stopped, with what it loaded."""
     folder = prepare(
@@ -63,7 +63,9 @@ def place(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFacto
     return folder
 
 
-@pytest.mark.parametrize(("before", "after"), [(2, 1), (1, 2), (2, 3)])
+@pytest.mark.parametrize(
+    ("before", "after"), [(2, 1), *(pytest.param(*change, marks=pytest.mark.full) for change in ((1, 2), (2, 3)))]
+)
 def test_a_run_goes_on_with_other_processes_in_the_same_order(
     place: Path, start: Start, before: int, after: int, table: Callable[[str], None]
 ) -> None:

@@ -21,6 +21,7 @@ pytestmark = pytest.mark.proof
 SECONDS = (6, 60)
 
 
+@pytest.mark.full
 def test_a_minute_takes_the_memory_of_six_seconds(tmp_path: Path, table: Callable[[str], None]) -> None:
     torch.set_num_threads(1)
     tiny = model_config("tiny")

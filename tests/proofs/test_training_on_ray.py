@@ -97,6 +97,7 @@ def test_what_another_attempt_would_not_change_is_said_once(place: Path, start: 
     assert run.wait() == 2 and "holds a run already: add --resume" in run.said()
 
 
+@pytest.mark.full
 def test_nobody_at_the_address_is_one_sentence(place: Path, start: Start) -> None:
     run = start(
         moee(*options("none", "--engine", "ray", "--address", f"127.0.0.1:{launch.free_port()}")), place, "none"

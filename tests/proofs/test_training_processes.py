@@ -103,6 +103,7 @@ def test_with_a_range_of_nodes_those_that_are_left_go_on(place: Path, start: Sta
     assert worst(place / "fewer", place / "one") <= 1e-5
 
 
+@pytest.mark.full
 def test_sigterm_to_the_job_writes_a_checkpoint_of_all_processes(place: Path, start: Start) -> None:
     first, second, _ = two_nodes(start, place, "ended")
     until_step(place / "ended", 5, first)
@@ -120,6 +121,7 @@ def test_sigterm_to_the_job_writes_a_checkpoint_of_all_processes(place: Path, st
     assert worst(place / "ended", place / "one") <= 1e-5
 
 
+@pytest.mark.full
 def test_a_folder_that_not_all_nodes_see_is_one_sentence(place: Path, start: Start) -> None:
     """The second node sees another folder at the place of --out."""
     if os.geteuid() != 0 or shutil.which("unshare") is None:
