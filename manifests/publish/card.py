@@ -56,21 +56,22 @@ def front_matter(facts: Facts, configs: Sequence[Mapping[str, Any]], infos: Sequ
 
 def _licence(facts: Facts) -> dict[str, str]:
     if facts.stated.licence is not None:
-        known = _hub_licence(facts.stated.licence)
+        known = hub_licence(facts.stated.licence)
         if known:
             return {"license": known}
         return {"license": "other", "license_name": printable(facts.stated.licence), "license_link": _LINK}
     stated = [licence.name for licence in facts.licences]
     if stated == [UNKNOWN] or not stated:
         return {"license": "unknown"}
-    found = {_hub_licence(name) for name in stated}
+    found = {hub_licence(name) for name in stated}
     only = found.pop() if len(found) == 1 else None
     if only:
         return {"license": only}
     return {"license": "other", "license_name": "several", "license_link": _LINK}
 
 
-def _hub_licence(name: str) -> str | None:
+def hub_licence(name: str) -> str | None:
+    """Return the Hub's identifier of a licence; None for one that it does not name."""
     plain = " ".join(name.lower().split())
     known = next((identifier for identifier, words in _LICENCES.items() if plain in words), None)
     return known or (plain if plain in _OF_THE_HUB.split() else None)

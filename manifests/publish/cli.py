@@ -22,7 +22,10 @@ _QUIET_SECONDS: Final = 30.0  # between lines when stderr is no terminal
 _NAMED: Final = 10
 _UNITS: Final = {"": 1, "K": 10**3, "M": 10**6, "G": 10**9}
 
-Folder = Annotated[Path, typer.Argument(metavar="DIR", help="A folder that moee curate --out wrote.")]
+Folder = Annotated[
+    Path,
+    typer.Argument(metavar="DIR", help="What moee curate --out wrote, or with hf: a model."),
+]
 To = Annotated[
     str,
     typer.Option(
@@ -63,6 +66,10 @@ Stage = Annotated[
     Path | None,
     typer.Option("--stage", metavar="FOLDER", help="With hf: where the files are made first, and stay."),
 ]
+Bundle = Annotated[
+    Path | None,
+    typer.Option("--bundle", metavar="FOLDER", help="With hf: and a model: the results bundle that its card shows."),
+]
 AsJson = Annotated[bool, typer.Option("--json", help="Print the result as JSON on stdout.")]
 
 
@@ -79,14 +86,17 @@ def publish(
     allow: Allow = None,
     dry_run: DryRun = False,
     stage: Stage = None,
+    bundle: Bundle = None,
     as_json: AsJson = False,
 ) -> None:
     """Publish the kept clips as a dataset that datasets.load_dataset reads: clips, splits, frames, sources, card."""
     limit = shard_mb * 1_000_000 if max_shard is None else _bytes_of(max_shard)
     if to.startswith("hf:"):
-        _publish_to_hub(folder, to, form, limit, licence, pretty_name, media, private, allow, dry_run, stage, as_json)
+        _publish_to_hub(
+            folder, to, form, limit, licence, pretty_name, media, private, allow, dry_run, stage, bundle, as_json
+        )
         return
-    _only_for_hub(private, allow, dry_run, stage)
+    _only_for_hub(private, allow, dry_run, stage, bundle)
     from manifests.publish.run import form_of
     from manifests.publish.run import publish as run
 
@@ -121,10 +131,28 @@ def _publish_to_hub(
     allow: list[str] | None,
     dry_run: bool,
     stage: Path | None,
+    bundle: Path | None,
     as_json: bool,
 ) -> None:
+    from manifests.publish.models import is_model, publish_model
     from manifests.publish.to_hub import publish_to_hub
 
+    if bundle is not None or is_model(folder):
+        _done(
+            publish_model(
+                folder,
+                to,
+                bundle=bundle,
+                private=private,
+                licence=licence,
+                pretty_name=pretty_name,
+                allow=allow or (),
+                dry_run=dry_run,
+                say=_say,
+            ),
+            as_json,
+        )
+        return
     if form != "hub":
         raise ManifestError("--form is for folders: give --media embedded or --media none.")
     with _Progress() as progress:
@@ -140,16 +168,26 @@ def _publish_to_hub(
             dry_run=dry_run,
             stage=stage,
             watch=progress.tell,
-            say=lambda words: print(printable(words), file=sys.stderr, flush=True),
+            say=_say,
         )
+    _done(pushed, as_json)
+
+
+def _say(words: str) -> None:
+    print(printable(words), file=sys.stderr, flush=True)
+
+
+def _done(pushed: "Pushed", as_json: bool) -> None:
     if as_json:
         print_json(pushed.as_dict())
-        return
-    print_lines(_hub_lines(pushed))
+    else:
+        print_lines(_hub_lines(pushed))
 
 
-def _only_for_hub(private: bool, allow: list[str] | None, dry_run: bool, stage: Path | None) -> None:
-    given = {"--private": private, "--allow": allow, "--dry-run": dry_run, "--stage": stage}
+def _only_for_hub(
+    private: bool, allow: list[str] | None, dry_run: bool, stage: Path | None, bundle: Path | None
+) -> None:
+    given = {"--private": private, "--allow": allow, "--dry-run": dry_run, "--stage": stage, "--bundle": bundle}
     wrong = next((name for name, value in given.items() if value), None)
     if wrong:
         raise ManifestError(f"{wrong} is for the Hub: give --to hf:ORG/NAME, or leave it out.")

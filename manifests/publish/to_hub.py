@@ -101,7 +101,7 @@ def publish_to_hub(
     remote = Remote(name, say=say, sleep=sleep)
     remote.check_login()
     head = remote.head()
-    _check_visibility(remote, head, private)
+    check_visibility(remote, head, private)
     former = record_at(remote, head)
     place = _stage(name, form) if stage is None else Path(stage)
     done = publish(
@@ -123,7 +123,9 @@ def publish_to_hub(
         done.clips,
         _changes(former, done),
     )
-    pushed = _push(remote, head, place, record, known, private, dry_run, say, sleep)
+    card = (place / CARD).read_text(encoding="utf-8")
+    files = outgoing(files_of(place, record), card, record, known)
+    pushed = send(remote, head, files, known, private, dry_run, say, sleep)
     if stage is None and not dry_run:
         shutil.rmtree(place, ignore_errors=True)
     return Pushed(**{**pushed, "published": done, "allowed": list(allow)})
@@ -136,7 +138,8 @@ def _stage(name: str, form: str) -> Path:
     return Path(platformdirs.user_cache_dir("moee")) / "publish" / f"{name.replace('/', '@')}-{form}"
 
 
-def _check_visibility(remote: Remote, head: Head | None, private: bool) -> None:
+def check_visibility(remote: Remote, head: Head | None, private: bool) -> None:
+    """Refuse --private for a repository that is public."""
     if head is not None and private and not head.private:
         raise ManifestError(f"{remote.shown} is public: make it private on its page first, or leave --private out.")
 
@@ -148,10 +151,17 @@ def _changes(former: Mapping[str, Any], done: Published) -> str:
     return f"{before} clips before, {done.clips} now" if isinstance(before, int) else "not compared"
 
 
-def outgoing(place: Path, record: Mapping[str, Any], known: Sequence[versions.Version]) -> dict[str, Outgoing]:
-    """Return what a repository is to hold: the files of a published folder, the card with the versions, the record."""
-    files = {name: Outgoing(place / name, entry["bytes"], entry["sha256"]) for name, entry in record["files"].items()}
-    card = (place / CARD).read_text(encoding="utf-8") + versions.section(known)
+def files_of(place: Path, record: Mapping[str, Any]) -> dict[str, Outgoing]:
+    """Return the files of a published folder, as its record names them."""
+    return {name: Outgoing(place / name, entry["bytes"], entry["sha256"]) for name, entry in record["files"].items()}
+
+
+def outgoing(
+    files: dict[str, Outgoing], card: str, record: Mapping[str, Any], known: Sequence[versions.Version]
+) -> dict[str, Outgoing]:
+    """Return what a repository is to hold: files, the card with the versions, and the record."""
+    files = dict(files)
+    card += versions.section(known)
     files[CARD] = Outgoing.of(card.encode())
     listed = {name: {"sha256": file.sha256, "bytes": file.size} for name, file in sorted(files.items())}
     content = {**record, "files": listed, "versions": versions.as_records(known)}
@@ -159,19 +169,17 @@ def outgoing(place: Path, record: Mapping[str, Any], known: Sequence[versions.Ve
     return files
 
 
-def _push(
+def send(
     remote: Remote,
     head: Head | None,
-    place: Path,
-    record: Mapping[str, Any],
+    files: Mapping[str, Outgoing],
     known: Sequence[versions.Version],
     private: bool,
     dry_run: bool,
     say: Say,
     sleep: Callable[[float], None],
 ) -> dict[str, Any]:
-    """Send a published folder, tag it, and return the fields of `Pushed`."""
-    files = outgoing(place, record, known)
+    """Show the plan, send the files unless `dry_run`, tag them, and return the fields of `Pushed`."""
     check_limits(files)
     steps = compare(files, head, owned_by(record_at(remote, head)))
     version = known[-1]
