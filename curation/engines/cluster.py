@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import logging
 import os
+import socket
 import time
 from collections import deque
 from collections.abc import Callable, Iterator, Mapping, Sequence
@@ -27,6 +28,7 @@ STORE_BYTES: Final = 256 << 20  # of the object store where this engine starts R
 TELL_SECONDS: Final = 1.0  # between two reports of one worker
 HOW: Final = "pip install -c requirements/constraints.txt -e '.[cluster]'"
 AUTO: Final = "auto"
+KNOCK_SECONDS: Final = 10.0
 
 
 class RayEngine:
@@ -104,8 +106,9 @@ def connect(address: str | None, workers: int = 0) -> Any:
         return ray
     try:
         quiet.pop("include_dashboard")
+        _knock(address or os.environ["RAY_ADDRESS"])
         ray.init(address or AUTO, **quiet)
-    except (ConnectionError, RuntimeError, ValueError, ray.exceptions.RayError) as error:
+    except (OSError, RuntimeError, ValueError, ray.exceptions.RayError) as error:
         first = str(error).strip().splitlines()[0][:200]
         raise CurationError(
             f"no Ray cluster answers at {address or os.environ.get('RAY_ADDRESS')!r} ({first}): start one with "
@@ -113,6 +116,13 @@ def connect(address: str | None, workers: int = 0) -> Any:
             "this machine alone"
         ) from None
     return ray
+
+
+def _knock(address: str) -> None:
+    """Raise OSError when nobody listens at HOST:PORT: Ray itself would try for minutes."""
+    host, _, port = address.rpartition(":")
+    if host and port.isdigit() and "://" not in address:
+        socket.create_connection((host.strip("[]"), int(port)), timeout=KNOCK_SECONDS).close()
 
 
 def _hush() -> None:
@@ -269,8 +279,6 @@ def _call(
     hosts: Mapping[str, Sequence[Any]],
 ) -> tuple[Any, BaseException | None]:
     """Work on one item in a worker process; an exception is a result, so that Ray does not try it again."""
-    import socket
-
     import ray
 
     os.environ.setdefault("OMP_NUM_THREADS", "1")

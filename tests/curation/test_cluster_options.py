@@ -41,3 +41,12 @@ def test_wrong_options_are_one_sentence(folder: Path, options: tuple[str, ...], 
 def test_a_file_address_is_a_folder(folder: Path) -> None:
     ran = moee("curate", f"file://{folder}", "--out", f"file://{folder}/out", "--limit", 1, "--dry-run")
     assert ran.status == 0 and ran.json["inputs"] == 1 and ran.json["out"] == f"{folder}/out"
+
+
+def test_an_address_where_nobody_listens_is_said_at_once(folder: Path) -> None:
+    pytest.importorskip("ray")
+    ran = moee("curate", folder, "--out", folder / "out", "--engine", "ray", "--address", "127.0.0.1:9")
+    assert ran.status == 2
+    assert ran.err.startswith(
+        "moee: no Ray cluster answers at '127.0.0.1:9' ([Errno 111] Connection refused): start one"
+    )

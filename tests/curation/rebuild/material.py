@@ -83,7 +83,7 @@ class Film:
     origin: str
     spans: Sequence[tuple[float, float]] = ((0.4, 3.2), (3.2, 5.6))
     name: str | None = None
-    columns: Mapping[str, Any] = field(default_factory=dict)  # of its clips
+    columns: dict[str, Any] = field(default_factory=dict)  # of its clips
 
 
 def manifest_of(folder: Path, films: Sequence[Film], export: Mapping[str, Any] | None = None) -> Path:

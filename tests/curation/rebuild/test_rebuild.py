@@ -136,7 +136,7 @@ def test_crop_size_and_rate_of_the_export_are_those_that_were_published(made: Ma
 def test_what_validation_says_of_persons_and_splits_is_only_that_their_tables_were_not_published(
     made: Made, tmp_path: Path
 ) -> None:
-    columns = {"identity": "i_" + "1" * 16, "split": "train"}
+    columns: dict[str, Any] = {"identity": "i_" + "1" * 16, "split": "train"}
     manifest = manifest_of(tmp_path / "dataset", [Film(made.films / "a.mp4", "/nowhere/a.mp4", columns=columns)])
     out = tmp_path / "again"
     rebuild(str(without_media(manifest, tmp_path / "bare")), out, how(made.films))

@@ -1,15 +1,21 @@
 """Sources on the web: fetched through the download stage, never asked again when gone for good, link rot kept."""
 
+import hashlib
 import os
+import shutil
 from collections.abc import Iterator
 from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
 import pyarrow.parquet as pq
 import pytest
 
+import manifests
 from curation.download import Settings
+from curation.rebuild.published import read
 from curation.rebuild.run import How, rebuild
+from manifests.tombstones import Tombstones
 from tests.curation.download.server import Site, serving
 from tests.curation.rebuild.conftest import Made, how, without_media
 from tests.curation.rebuild.material import Film, coded_again, manifest_of
@@ -95,3 +101,52 @@ def test_the_folder_of_an_earlier_fetch_serves_as_sources(made: Made, site: Site
     report = rebuild(str(bare), tmp_path / "second", how(tmp_path / "first" / "fetched"))
     assert report.counts["identical"] == 2
     assert len(site.log) == before
+
+
+def test_what_was_taken_down_in_the_folder_is_not_asked_for_and_leaves_no_row(
+    made: Made, site: Site, tmp_path: Path
+) -> None:
+    bare = published(made, site, tmp_path, a="/ok/1/a.mp4", b="/ok/2/b.mp4", c="/ok/3/c.mp4")
+    out = tmp_path / "again"
+    rebuild(str(bare), out, from_web())
+    rows = {row["origin"].rsplit("/", 1)[-1]: row for row in manifests.open(out).table("sources").to_pylist()}
+    stones = Tombstones.read(out)
+    stones.add("url", rows["a.mp4"]["origin"], "asked for", "2026-11-29")
+    stones.add("identity", "i_" + "2" * 16, "asked for", "2026-11-29")
+    stones.write(out)
+    shutil.rmtree(out / "fetched")
+    before = len(site.log)
+    report = rebuild(str(bare), out, from_web())
+    assert len(report.clips) == 4
+    assert report.complete
+    assert "2 clips were taken down here" in report.notes[0]
+    assert not [one for one in site.log[before:] if "a.mp4" in one.path]
+    left = [path for path in out.rglob("*") if path.is_file() and path.name != "downloads.jsonl"]  # takedown's own
+    urls = pq.read_table(out / "link_rot.parquet").column("url").to_pylist()
+    assert not [url for url in urls if url.endswith("a.mp4")]
+    gone = [clip["id"] for clip in read(str(bare)).clips_of()[rows["a.mp4"]["id"]]]
+    for name in (rows["a.mp4"]["id"], *gone):
+        assert not [path for path in left if name in path.name or name.encode() in path.read_bytes()]
+
+
+def test_a_person_who_was_taken_down_is_not_made_again_though_the_source_is(made: Made, tmp_path: Path) -> None:
+    person: dict[str, Any] = {"identity": "i_" + "2" * 16}
+    films = [Film(made.films / "a.mp4", "/x/a.mp4", columns=person), Film(made.films / "b.mp4", "/x/b.mp4")]
+    bare = without_media(manifest_of(tmp_path / "dataset", films), tmp_path / "bare")
+    stones = Tombstones.read(tmp_path / "again")
+    stones.add("identity", person["identity"], "asked for", "2026-11-29")
+    stones.write(tmp_path / "again")
+    report = rebuild(str(bare), tmp_path / "again", how(made.films))
+    assert report.counts["identical"] == len(report.clips) == 2
+    assert person["identity"] not in manifests.open(tmp_path / "again").table("clips").column("identity").to_pylist()
+
+
+def test_what_was_taken_down_is_not_looked_at_under_another_address(made: Made, site: Site, tmp_path: Path) -> None:
+    bare = published(made, site, tmp_path, a="/ok/1/a.mp4")
+    stones = Tombstones.read(tmp_path / "again")
+    stones.add("content", hashlib.sha256(site.clips["b.mp4"]).hexdigest(), "asked for", "2026-11-29")
+    stones.write(tmp_path / "again")
+    site.clips["a.mp4"] = site.clips["b.mp4"]
+    report = rebuild(str(bare), tmp_path / "again", from_web())
+    assert {(clip.status, clip.reason) for clip in report.clips} == {("missing", "taken-down")}
+    assert not list((tmp_path / "again" / "fetched").glob("*.mp4"))
