@@ -91,6 +91,7 @@ def test_two_workers_give_the_same_bytes(world: World, local: dict[str, Any]) ->
     assert world.bundle("two") == local and world.videos("two") == world.videos("local")
 
 
+@pytest.mark.full
 def test_two_nodes_give_the_same_bytes(world: World, local: dict[str, Any], two: Nodes, table) -> None:
     ran = moee(*world.asked("nodes", "--engine", "ray", "--address", two.address), env=two.env)
     assert ran.status == 0, ran.err
@@ -100,6 +101,7 @@ def test_two_nodes_give_the_same_bytes(world: World, local: dict[str, Any], two:
     table(f"{CLIPS} clips made and scored in one process and on two nodes: same videos, same numbers, same features")
 
 
+@pytest.mark.full
 def test_kill_9_of_a_worker_while_videos_are_made_and_while_they_are_watched_changes_nothing(
     world: World, local: dict[str, Any], two: Nodes, table
 ) -> None:

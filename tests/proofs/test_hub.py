@@ -11,13 +11,13 @@ import subprocess
 import sys
 import time
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 import pytest
 
 from tests.hub_server import Fault, HubServer
-from tests.manifests.publish.material import films, make
+from tests.manifests.publish.material import Clip, Film, films, make
 from tests.proofs.conftest import CuratedReal
 
 pytestmark = pytest.mark.proof
@@ -173,3 +173,25 @@ def test_a_file_that_is_altered_on_the_server_is_detected(desk: Desk) -> None:
     desk.hub.alter(REPO, name)
     later = desk.publish("--dry-run", "--json")
     assert json.loads(later.stdout)["replaced"] == [name]
+
+
+def test_the_next_state_is_the_next_version_with_its_changes_in_the_card(desk: Desk) -> None:
+    assert desk.publish().returncode == 0
+    before = set(desk.hub.files(REPO))
+    changed = [film for film in films() if film.name != "three.mp4"]
+    extra = Film("five.mp4", [Clip(2, 8, columns={"split": "train", "given_emotion": "fear"})])
+    first, *rest = changed[0].clips
+    again = Film("one.mp4", [replace(first, columns={**first.columns, "caption": "Another."}), *rest], says=True)
+    desk.manifest = make(desk.home / "next", [again, *changed[1:], extra])
+    done = desk.publish()
+    assert done.returncode == 0, done.stderr
+    assert "published: v2 in" in done.stdout
+    head = desk.hub.repo("dataset", REPO)
+    assert head is not None and head["tags"] == {"v1": head["commits"][1]["id"], "v2": head["commits"][-1]["id"]}
+    card = desk.hub.content(REPO, "README.md").decode()
+    rows = [line for line in card.split("## Versions")[1].splitlines() if line.startswith(("| v1", "| v2"))]
+    assert [row.split(" | ")[0] for row in rows] == ["| v2", "| v1"]
+    said = rows[0].replace("\\", "")
+    assert "1 clip added, 1 removed, 1 changed (caption in 1" in said and "the first one" in rows[1]
+    assert "data/test-00000-of-00001.parquet" in before - set(desk.hub.files(REPO)), "no test split any more"
+    check_whole(desk)

@@ -53,6 +53,7 @@ def test_two_workers_give_the_losses_of_one_process(place: Path, start: Start, t
     assert difference <= 1e-5
 
 
+@pytest.mark.full
 def test_a_killed_worker_costs_the_steps_since_the_last_checkpoint(place: Path, start: Start) -> None:
     run = start(moee(*options("killed", *ON_RAY)), place, "killed")
     until_step(place / "killed", 7, run)

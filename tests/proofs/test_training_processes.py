@@ -66,6 +66,7 @@ def test_two_nodes_give_the_losses_of_one_process(place: Path, start: Start, tab
     assert difference <= 1e-5
 
 
+@pytest.mark.full
 def test_a_killed_process_costs_the_steps_since_the_last_checkpoint(place: Path, start: Start) -> None:
     first, second, _ = two_nodes(start, place, "killed")
     until_step(place / "killed", 7, first)
