@@ -129,12 +129,14 @@ def cluster(start: Start, place: Path, hidden: str = "") -> str:
     return f"127.0.0.1:{port}"
 
 
+@pytest.mark.full
 def test_two_nodes_of_a_cluster_give_the_losses_of_one_process(place: Path, start: Start) -> None:
     run = start(moee(*options("joined", *ON_RAY, "--address", cluster(start, place))), place, "joined", **TOKEN)
     assert run.wait() == 0, run.said()
     assert worst(place / "joined", place / "one") <= 1e-5
 
 
+@pytest.mark.full
 def test_a_folder_that_not_all_nodes_see_is_one_sentence(place: Path, start: Start) -> None:
     if os.geteuid() != 0 or shutil.which("unshare") is None:
         pytest.skip("only root can give a process another view of the folders")
