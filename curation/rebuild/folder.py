@@ -24,6 +24,8 @@ from manifests.text import printable
 if TYPE_CHECKING:
     import pyarrow as pa
 
+    from manifests.tombstones import Tombstones
+
 TABLE, SUMMARY, LINK_ROT = "rebuild.parquet", "rebuild.json", "link_rot.parquet"
 STAGE: Final = "rebuild"
 NOT_PUBLISHED: Final = (
@@ -71,13 +73,14 @@ def write_report(out: Path, report: Report) -> None:
     replace(aside, out / SUMMARY)
 
 
-def add_to_link_rot(out: Path, sources: Sequence[SourceFound], origins: dict[str, str]) -> None:
-    """Add a row for each source whose site was asked in this run; earlier rows stay.
+def add_to_link_rot(out: Path, sources: Sequence[SourceFound], origins: dict[str, str], stones: "Tombstones") -> None:
+    """Add a row for each source whose site was asked in this run; earlier rows stay, but of what was taken down.
 
     Args:
         out: the rebuilt folder.
         sources: of this run.
         origins: source -> its address.
+        stones: what was taken down in the folder.
     """
     import pyarrow as pa
     import pyarrow.parquet as pq
@@ -89,7 +92,7 @@ def add_to_link_rot(out: Path, sources: Sequence[SourceFound], origins: dict[str
         for one in sources
         if one.asked
     ]  # fmt: skip
-    if not rows:
+    if not rows and not len(stones):
         return
     text = pa.string()
     kinds = pa.schema(
@@ -107,7 +110,9 @@ def add_to_link_rot(out: Path, sources: Sequence[SourceFound], origins: dict[str
     )
     tables = [pa.Table.from_pylist(rows, schema=kinds)]
     if (out / LINK_ROT).exists():
-        tables.insert(0, pq.read_table(out / LINK_ROT).cast(kinds))
+        before = pq.read_table(out / LINK_ROT).cast(kinds)
+        stays = [not stones.has("url", url) for url in before.column("url").to_pylist()]
+        tables.insert(0, before.filter(pa.array(stays, pa.bool_())))
     order = [("source", "ascending"), ("asked_at", "ascending")]
     write_parquet(pa.concat_tables(tables).sort_by(order), out / LINK_ROT)
 

@@ -4,12 +4,14 @@ import hashlib
 import json
 import shutil
 from collections.abc import Callable, Sequence
-from dataclasses import asdict, dataclass, field
+from dataclasses import asdict, dataclass, field, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final
 
 from curation.errors import CurationError
+from curation.fetched import FOLDER
 from curation.rebuild import folder, locate, one_source, result
+from curation.rebuild.gone import DONE, forget, stones_of, without
 from curation.rebuild.locate import Located
 from curation.rebuild.one_source import Job
 from curation.rebuild.published import Published, read
@@ -20,8 +22,8 @@ from manifests.text import printable
 if TYPE_CHECKING:
     from curation.download import Settings
     from curation.engines.item import Engine, Finished
+    from manifests.tombstones import Tombstones
 
-DONE: Final = "rebuilt"  # a file for each source that is finished
 PRINTS: Final = ".tmp-fingerprints"
 Say = Callable[[str, int, int], None]
 
@@ -68,8 +70,13 @@ def rebuild(place: str, out: Path, how: How) -> Report:
     elif not out.is_dir():
         raise CurationError(f"there is no folder {printable(str(out))}: --verify-only looks at clips that are there")
     with exclusive(out):
+        stones = stones_of(out)
+        published, gone = without(published, stones, out)
         try:
-            report = _verified(published, out, how) if how.verify_only else _rebuilt(published, out, how)
+            report = _verified(published, out, how) if how.verify_only else _rebuilt(published, out, how, stones)
+            if gone:
+                note = f"{gone} clips were taken down here: they are left out and not made again"
+                report = replace(report, notes=[note, *report.notes])
         finally:
             shutil.rmtree(out / PRINTS, ignore_errors=True)
         folder.write_report(out, report)
@@ -92,23 +99,23 @@ def _is_other(out: Path, rows: Sequence[dict[str, Any]]) -> bool:
     return any(path.is_file() and file_hash(path).sha256 != sha256 for path, sha256 in paths)
 
 
-def _rebuilt(published: Published, out: Path, how: How) -> Report:
+def _rebuilt(published: Published, out: Path, how: How, stones: "Tombstones") -> Report:
     from media.cut import UNFINISHED
 
     for name in (DONE, "clips"):
         (out / name).mkdir(parents=True, exist_ok=True)
     for left in (out / "clips").glob(UNFINISHED):
         left.unlink(missing_ok=True)
-    located = _locate(published, out, how)
+    located = _refused(_locate(published, out, how), out, stones)
     origins = {row["id"]: row["origin"] for row in published.sources()}
-    folder.add_to_link_rot(out, [one.found for one in located.values()], origins)
+    folder.add_to_link_rot(out, [one.found for one in located.values()], origins, stones)
     clips = published.clips_of()
     ended: list[ClipResult] = []
     for source, rows in clips.items():
         one = located[source]
         if one.path is None:
             ended += one_source.missing(source, rows, one.found.outcome, one.found.error)
-            _remove(out, source, rows)
+            forget(out, source, [row["id"] for row in rows])
     jobs, stood = _to_do(published, out, clips, located)
     ended += stood
 
@@ -135,6 +142,23 @@ def _locate(published: Published, out: Path, how: How) -> dict[str, Located]:
         )
         found += locate.where_they_lay(local) if published.own else [_without_folder(row) for row in local]
     return {one.found.source: one for one in found}
+
+
+def _refused(located: dict[str, Located], out: Path, stones: "Tombstones") -> dict[str, Located]:
+    """Files that turn out to be what was taken down, under another address or name, are not looked at."""
+    from curation.takedown.gate import TAKEN_DOWN
+    from manifests.files import file_hash
+
+    if not len(stones):
+        return located
+    refused = {}
+    for source, one in located.items():
+        if one.path is not None and stones.has("content", file_hash(one.path).sha256):
+            if one.path.is_relative_to(out / FOLDER):
+                one.path.unlink()
+            located_not = replace(one.found, outcome=TAKEN_DOWN, same=None, error="what is there now was taken down")
+            refused[source] = Located(located_not)
+    return {**located, **refused}
 
 
 def _without_folder(row: dict[str, Any]) -> Located:
@@ -190,7 +214,7 @@ def _work(jobs: Sequence[Job], how: How, keep: Callable[[Job, list[ClipResult]],
         else:
             ended += one_source.missing(job.source, job.clips, result.CRASHED, _how_it_ended(end))
             if not how.verify_only:
-                _remove(job.out, job.source, job.clips)
+                forget(job.out, job.source, [row["id"] for row in job.clips])
         how.say("sources", number + 1, len(jobs))
     return ended
 
@@ -231,13 +255,6 @@ def _read_done(out: Path, job: Job, key: str) -> list[ClipResult] | None:
     except (OSError, ManifestError, KeyError, TypeError):
         return None
     return clips if whole else None
-
-
-def _remove(out: Path, source: str, rows: Sequence[dict[str, Any]]) -> None:
-    """What an earlier run had made of a source that is not here any more, or whose process ended half-way."""
-    (out / DONE / f"{source}.json").unlink(missing_ok=True)
-    for row in rows:
-        (out / clip_file(row["id"])).unlink(missing_ok=True)
 
 
 def _sorted(clips: Sequence[ClipResult]) -> list[ClipResult]:
