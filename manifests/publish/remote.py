@@ -152,6 +152,14 @@ class Remote:
 
         return self._ask(f"give {path}", get)
 
+    def open(self, path: str, commit: str) -> Any:
+        """Open a file of a commit, so that only the parts that are read are fetched; close it."""
+        from huggingface_hub import HfFileSystem
+
+        files = HfFileSystem(endpoint=self._api.endpoint)
+        place = f"{'datasets/' if self.kind == 'dataset' else ''}{self.name}@{commit}/{path}"
+        return self._ask(f"open {path}", files.open, place, "rb")
+
     def upload(self, additions: "Sequence[CommitOperationAdd]") -> None:
         """Bring the bytes of large files to the Hub, which takes only those that it does not hold; commits nothing."""
         send = self._api.preupload_lfs_files

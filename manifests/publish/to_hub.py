@@ -10,12 +10,12 @@ from typing import Any
 
 from manifests.errors import ManifestError
 from manifests.files import read_json
-from manifests.publish import gate, versions
+from manifests.publish import changes, gate, versions
 from manifests.publish.hub import Watch
 from manifests.publish.plan import plan_by_split
 from manifests.publish.push import Outgoing, Steps, check_limits, compare, owned_by, push, record_at
 from manifests.publish.remote import Head, Remote, repo_of
-from manifests.publish.run import SHARD_BYTES, Published, form_of, publish
+from manifests.publish.run import MEDIA, SHARD_BYTES, Published, form_of, publish
 from manifests.publish.target import CARD, RECORD
 from manifests.text import printable
 
@@ -121,7 +121,7 @@ def publish_to_hub(
         str(record["of"]["state"]),
         record["key"],
         done.clips,
-        _changes(former, done),
+        _changes(remote, head, former, record, place),
     )
     card = (place / CARD).read_text(encoding="utf-8")
     files = outgoing(files_of(place, record), card, record, known)
@@ -144,11 +144,16 @@ def check_visibility(remote: Remote, head: Head | None, private: bool) -> None:
         raise ManifestError(f"{remote.shown} is public: make it private on its page first, or leave --private out.")
 
 
-def _changes(former: Mapping[str, Any], done: Published) -> str:
-    if not former:
+def _changes(
+    remote: Remote, head: Head | None, former: Mapping[str, Any], record: Mapping[str, Any], place: Path
+) -> str:
+    if head is None or not former.get("versions"):
         return "the first one"
-    before = former.get("clips")
-    return f"{before} clips before, {done.clips} now" if isinstance(before, int) else "not compared"
+    if former.get("key") == record["key"]:
+        return ""  # the version is there already
+    if {former.get("form"), record["form"]} <= set(MEDIA.values()):
+        return changes.described(remote, head, place)
+    return f"in another form ({former.get('form')} before), not compared"
 
 
 def files_of(place: Path, record: Mapping[str, Any]) -> dict[str, Outgoing]:
