@@ -173,7 +173,7 @@ def test_nothing_of_a_person_is_left_by_bytes_or_by_face_and_curate_brings_nothi
     # Done, through kills at ever later moments.
     kills, after = 0, 1.0
     while killed(line(root, *options, "--yes"), after):
-        kills, after = kills + 1, after + 0.5
+        kills, after = kills + 1, after * 1.4
     done = take_down(root, *options, "--yes", "--json")
     assert done.status == 0, done.err
 
