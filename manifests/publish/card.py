@@ -201,7 +201,7 @@ def _recipe(facts: Facts) -> Iterator[str]:
     yield f"- recipe hash: {', '.join(text(value) for value in facts.recipe_hashes[:_ROWS])}"
     yield from (f"- model: {text(model)}" for model in facts.models[:_ROWS] if not model.endswith(_ABSENT))
     yield from ("", "Every setting and threshold, and where it comes from:", "")
-    rows = ((f"`{text(name)}`", text(value), text(origin)) for name, value, origin in origins.rows(facts.recipe))
+    rows = ((text(name), text(value), text(origin, 200)) for name, value, origin in origins.rows(facts.recipe))
     yield from table(("setting", "value", "from"), rows)
     yield from ("", "The recipe, resolved:", "", "```json")
     # JSON has no line that begins with a fence: every one begins with a brace, a bracket, a space or a quote.

@@ -22,7 +22,7 @@ if TYPE_CHECKING:
 FORMS: Final = ("hub", "dh-faceemovid-150", "bare")
 MEDIA: Final = {"embedded": "hub", "none": "bare"}  # how clips go along -> form
 SHARD_BYTES: Final = 100_000_000  # a reader that streams may hold a whole file: Arrow reads ahead
-_VERSION: Final = 4  # of what is written; a change publishes again
+_VERSION: Final = 5  # of what is written; a change publishes again
 _LONGEST: Final = 200  # characters of a licence or a name that go into the card's head
 _SHOWN: Final = 40  # characters of what was published before
 _MOST_FILES, _MOST_IN_FOLDER = 100_000, 10_000  # the Hub's advice

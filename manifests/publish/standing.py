@@ -68,6 +68,6 @@ def _in_the_way(facts: "Facts") -> Iterator[str]:
     for model, made in found.models.items():
         yield f"- The model {text(model)} forbids commercial use; it made {text(made)}."
     if facts.stated.allowed:
-        named = ", ".join(f"`{text(name)}`" for name in facts.stated.allowed)
+        named = ", ".join(text(name) for name in facts.stated.allowed)
         yield f"- Who published this named it on purpose: {named}."
     yield ""

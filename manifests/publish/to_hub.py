@@ -123,12 +123,19 @@ def publish_to_hub(
         done.clips,
         _changes(remote, head, former, record, place),
     )
-    card = (place / CARD).read_text(encoding="utf-8")
+    card = _card_of(name, (place / CARD).read_text(encoding="utf-8"))
     files = outgoing(files_of(place, record), card, record, known)
     pushed = send(remote, head, files, known, private, dry_run, say, sleep)
     if stage is None and not dry_run:
         shutil.rmtree(place, ignore_errors=True)
     return Pushed(**{**pushed, "published": done, "allowed": list(allow)})
+
+
+def _card_of(name: str, card: str) -> str:
+    """The card of a folder with the repository's name where it says how to load it."""
+    return card.replace('load_dataset("FOLDER"', f'load_dataset("{name}"').replace(
+        "\nmoee rebuild FOLDER ", f"\nmoee rebuild hf:{name} "
+    )
 
 
 def _stage(name: str, form: str) -> Path:

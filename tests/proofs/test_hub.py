@@ -13,6 +13,7 @@ import time
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, replace
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -31,6 +32,15 @@ row = next(iter(rows.decode(False)))
 import hashlib
 print(row["id"], hashlib.sha256(row["video"]["bytes"]).hexdigest() == row["file_sha256"])
 """
+
+STYLE = """body { font-family: sans-serif; max-width: 900px; margin: 2em auto; padding: 0 1em; overflow-wrap: anywhere }
+table { border-collapse: collapse; display: block; overflow-x: auto } td, th { border: 1px solid #ccc; padding: 4px }
+pre { background: #f4f4f4; padding: 8px; overflow-x: auto } img { max-width: 100% }"""
+PICTURES = "Promise.all([...document.images].map(async i => { await i.decode(); return i.naturalWidth; }))"
+SECTIONS = (
+    "How to load,Splits,Sources and licences,From input to kept,Balance,How it was made,Limits,Not free for every use,"
+    "Consent and takedown,Link rot,Citation,Columns,Versions"
+)
 
 
 @dataclass
@@ -195,3 +205,28 @@ def test_the_next_state_is_the_next_version_with_its_changes_in_the_card(desk: D
     assert "1 clip added, 1 removed, 1 changed (caption in 1" in said and "the first one" in rows[1]
     assert "data/test-00000-of-00001.parquet" in before - set(desk.hub.files(REPO)), "no test split any more"
     check_whole(desk)
+
+
+@pytest.mark.parametrize("width", [1280, 390])
+def test_the_card_shows_every_section_and_plot_in_a_browser(desk: Desk, browser: Any, width: int) -> None:
+    markdown = pytest.importorskip("markdown_it")
+    assert desk.publish().returncode == 0
+    for name in desk.hub.files(REPO):
+        (desk.home / "card" / name).parent.mkdir(parents=True, exist_ok=True)
+        (desk.home / "card" / name).write_bytes(desk.hub.content(REPO, name))
+    body = (desk.home / "card" / "README.md").read_text().split("---\n", 2)[2]
+    assert f'load_dataset("{REPO}", split="train")' in body and "FOLDER" not in body
+    head = f"<!doctype html><meta charset=utf-8><meta name=viewport content='width=device-width'><style>{STYLE}</style>"
+    shown = desk.home / "card" / "shown.html"
+    shown.write_text(head + markdown.MarkdownIt("commonmark").enable("table").render(body))
+    page = browser.new_page(viewport={"width": width, "height": 900})
+    page.goto(shown.as_uri())
+    assert page.evaluate("[...document.querySelectorAll('h2')].map(e => e.innerText)") == [
+        *SECTIONS.split(",")[:5], "What the faces say", "Leakage between splits", *SECTIONS.split(",")[5:]
+    ]  # fmt: skip
+    pictures = page.evaluate(PICTURES)
+    assert len(pictures) == 5 and all(pictures)
+    assert page.evaluate("document.documentElement.scrollWidth") <= width, "nothing reaches beyond the window"
+    if os.environ.get("MOEE_SCREENSHOTS"):
+        page.screenshot(path=Path(os.environ["MOEE_SCREENSHOTS"]) / f"card-{width}.png", full_page=True)
+    page.close()

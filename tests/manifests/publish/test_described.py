@@ -121,6 +121,6 @@ def test_the_card_says_what_is_not_free_and_that_it_was_named(manifest: Path, tm
     publish(manifest, tmp_path / "p", allowed=["unlicensed"])
     card = (tmp_path / "p" / "README.md").read_text()
     assert "## Not free for every use" in card and "3 clips of 2 sources without a known licence: " in card
-    assert "Who published this named it on purpose: `unlicensed`." in card
+    assert "Who published this named it on purpose: unlicensed." in card
     for title in ("Consent and takedown", "Link rot", "Citation", "From input to kept", "Balance", "Limits"):
         assert f"\n## {title}\n" in card
