@@ -379,6 +379,10 @@ class _Handler(BaseHTTPRequestHandler):
                 self._add(kind, name, repo, body)
             if what == "tag":
                 self._tag(kind, name, repo, parts[1], body)
+            if what == "super-squash":
+                self._squash(kind, name, repo, json.loads(body)["message"])
+            if what == "lfs-files":
+                self._large(repo, json.loads(body) if parts[1:] == ["batch"] else None)
             if what == "settings":
                 self.hub.keep(kind, name, repo | {"private": json.loads(body).get("visibility") == "private"})
                 raise _Reply(200)
@@ -469,6 +473,28 @@ class _Handler(BaseHTTPRequestHandler):
             tags[wanted] = self._commit(repo, revision)["id"]
         self.hub.keep(kind, name, repo | {"tags": tags})
         raise _Reply(200)
+
+    def _squash(self, kind: str, name: str, repo: Mapping[str, Any], title: str) -> None:
+        files = repo["commits"][-1]["files"]
+        only = {"id": _commit_id(None, title, files), "title": title, "files": files}
+        self.hub.keep(kind, name, {**repo, "commits": [only]})
+        raise _Reply(200)
+
+    def _large(self, repo: Mapping[str, Any], asked: Mapping[str, Any] | None) -> None:
+        """List the large files on the disk, or delete some for good; small ones go with their last commit."""
+        objects = self.hub.folder / "objects"
+        small = {file["sha256"] for commit in repo["commits"] for file in commit["files"].values() if not file["lfs"]}
+        if asked is not None:
+            for oid in asked["deletions"]["sha"]:
+                (objects / oid).unlink()
+            raise _Reply(200)
+        listed = [
+            {"fileOid": path.name, "filename": "x", "oid": path.name, "pushedAt": "2026-01-01T00:00:00.000Z"}
+            | {"ref": None, "size": path.stat().st_size, "pusher": None}
+            for path in sorted(objects.iterdir())
+            if path.name not in small
+        ]
+        raise _Reply(200, listed)
 
     def _resolve(self, kind: str, name: str, revision: str, path: str) -> None:
         commit = self._commit(self._repo(kind, name), revision)

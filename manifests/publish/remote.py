@@ -190,6 +190,20 @@ class Remote:
         """Take a name from a commit."""
         self._ask("delete the tag", self._api.delete_tag, self.name, tag=name, repo_type=self.kind)
 
+    def forget(self, message: str) -> None:
+        """Take every earlier commit away, and the large files that only these held, for good."""
+        self._ask(
+            "squash the history", self._api.super_squash_history, self.name, repo_type=self.kind, commit_message=message
+        )
+        head = self.head()
+        if head is None:
+            return
+        held = {file.sha256 for file in head.files.values()}
+        listed = self._ask("list large files", lambda: list(self._api.list_lfs_files(self.name, repo_type=self.kind)))
+        old = [file for file in listed if file.oid not in held]
+        delete = self._api.permanently_delete_lfs_files
+        self._ask("delete old files", lambda: delete(self.name, old, repo_type=self.kind, rewrite_history=False))
+
     @property
     def shown(self) -> str:
         """How the user named it."""

@@ -4,7 +4,7 @@ import json
 import shutil
 import time
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import asdict, dataclass, field
+from dataclasses import asdict, dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
@@ -68,6 +68,7 @@ def publish_to_hub(
     allow: Sequence[str] = (),
     dry_run: bool = False,
     stage: str | Path | None = None,
+    forget: bool = False,
     watch: Watch = lambda what, done, total: None,
     say: Say = lambda words: None,
     sleep: Callable[[float], None] = time.sleep,
@@ -83,6 +84,7 @@ def publish_to_hub(
         allow: `unlicensed`, and names of models, that may be public all the same.
         dry_run: make the folder and the plan, and send nothing.
         stage: where the folder is made first, and stays; None: in the cache, until everything is there.
+        forget: take earlier versions and their files away on the Hub, for a takedown: only the newest one stays.
         watch: told what is written, how many clips of how many. say: told the plan and the progress.
         sleep: waits so many seconds.
 
@@ -124,11 +126,27 @@ def publish_to_hub(
         _changes(remote, head, former, record, place),
     )
     card = _card_of(name, (place / CARD).read_text(encoding="utf-8"))
+    if forget:
+        known = [replace(known[-1], changes="earlier versions were taken away")]
     files = outgoing(files_of(place, record), card, record, known)
     pushed = send(remote, head, files, known, private, dry_run, say, sleep)
+    if forget and not dry_run:
+        pushed["commit"] = _forget(remote, known[-1])
     if stage is None and not dry_run:
         shutil.rmtree(place, ignore_errors=True)
     return Pushed(**{**pushed, "published": done, "allowed": list(allow)})
+
+
+def _forget(remote: Remote, version: versions.Version) -> str | None:
+    """Leave one commit with one tag, and none of the files that only earlier ones held."""
+    head = remote.head()
+    for name in () if head is None else head.tags:
+        remote.untag(name)
+    remote.forget(f"{version.name}: {version.changes}")
+    after = remote.head()
+    if after is not None:
+        tag(remote, after, version)
+    return None if after is None else after.commit
 
 
 def _card_of(name: str, card: str) -> str:

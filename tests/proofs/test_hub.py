@@ -230,3 +230,29 @@ def test_the_card_shows_every_section_and_plot_in_a_browser(desk: Desk, browser:
     if os.environ.get("MOEE_SCREENSHOTS"):
         page.screenshot(path=Path(os.environ["MOEE_SCREENSHOTS"]) / f"card-{width}.png", full_page=True)
     page.close()
+
+
+FORGET = """
+import sys
+from manifests.publish.to_hub import publish_to_hub
+print(publish_to_hub(sys.argv[1], sys.argv[2], allow=["unlicensed"], max_shard_bytes=20_000, forget=True).commit)
+"""
+
+
+def test_after_a_takedown_no_earlier_version_and_no_byte_of_it_is_on_the_hub(desk: Desk) -> None:
+    assert desk.publish().returncode == 0
+    gone = [entry["sha256"] for name, entry in desk.hub.files(REPO).items() if name.startswith("data/test")]
+    desk.manifest = make(desk.home / "next", [film for film in films() if film.name != "three.mp4"])
+    clip = b"c_26d30456705ceed6"  # of three.mp4
+    assert any(clip in path.read_bytes() for path in (desk.hub.folder / "objects").iterdir())
+    line = [sys.executable, "-c", FORGET, str(desk.manifest), f"hf:{REPO}"]
+    done = subprocess.run(line, capture_output=True, text=True, cwd=ROOT, env=desk.env, check=False)
+    assert done.returncode == 0, done.stderr
+    head = desk.hub.repo("dataset", REPO)
+    assert head is not None and len(head["commits"]) == 1 and head["tags"] == {"v2": done.stdout.strip()}
+    assert not any((desk.hub.folder / "objects" / oid).exists() for oid in gone)
+    assert not any(clip in path.read_bytes() for path in (desk.hub.folder / "objects").iterdir())
+    check_whole(desk)
+    desk.hub.asked.clear()
+    again = desk.publish()
+    assert again.stdout.startswith("already published: v2") and not desk.hub.uploads(), again.stderr
