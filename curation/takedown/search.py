@@ -10,6 +10,7 @@ from curation.takedown.counts import rows_of
 from curation.takedown.scope import Scope
 from manifests.files import file_hash
 from manifests.parquet import read_table
+from manifests.whole import LEDGER
 
 RECEIPTS: Final = "takedowns"
 _TEXT: Final = (".json", ".jsonl", ".html", ".md", ".txt", ".yaml", ".csv")
@@ -30,6 +31,8 @@ def left(root: Path, content: dict[str, Any], scope: Scope, caches: list[Path], 
     texts = [url.encode("utf-8", "replace") for url in scope.values.get("url", ()) if url not in stays]
     found = {"rows": sum(rows_of(root, content, scope).values()), "file_names": 0, "text_files": 0, "media": 0}
     found["results"] = sum(1 for _ in _results(root, scope))
+    found["results"] += sum(speaks_of(path, words, sizes) for path in _shared(root, scope))
+    found["ledger"] = sum(speaks_of(path, words, sizes) for path in walk(root / LEDGER))
     for path in _looked_at(root):
         found["file_names"] += not words.isdisjoint(tokens_of(os.fsencode(path.name)))
         if path.suffix in _TEXT:
@@ -56,10 +59,21 @@ def _looked_at(root: Path) -> Iterator[Path]:
         yield from (Path(place) / name for name in names)
 
 
+def _shared(root: Path, scope: Scope) -> Iterator[Path]:
+    """Results of sources that stay without the person, which are read whole."""
+    for source in scope.spans:
+        for stage in _stages(root):
+            yield from walk(stage / source[2:4] / source)
+
+
+def _stages(root: Path) -> list[Path]:
+    parts = root / "parts"
+    return sorted(parts.iterdir()) if parts.is_dir() else []
+
+
 def _results(root: Path, scope: Scope) -> Iterator[Path]:
     """Results that are left of sources that went."""
-    parts = root / "parts"
-    for stage in sorted(parts.iterdir()) if parts.is_dir() else ():
+    for stage in _stages(root):
         for source in scope.sources:
             if (stage / source[2:4] / source).exists():
                 yield stage / source[2:4] / source

@@ -143,6 +143,17 @@ def test_a_killed_takedown_is_finished_by_the_same_line(root: Path, step: str, m
     assert holding(root, words) == [] and validate(root) == []
 
 
+@pytest.mark.parametrize(
+    ("step", "where"), [("rewrite_ledger", "ledger"), ("rewrite_results", "results"), ("rewrite_lists", "text_files")]
+)
+def test_the_searches_afterwards_find_what_was_left(
+    root: Path, step: str, where: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(running, step, lambda *arguments: None)
+    report = take_down(root, of_person(root), yes=True)
+    assert report.left[where] > 0 and not report.is_clean
+
+
 def test_the_same_line_once_more_finds_it_done(root: Path) -> None:
     request = of_person(root)
     take_down(root, request, yes=True)
