@@ -51,7 +51,7 @@ def described(remote: Remote, head: Head, folder: Path) -> str:
         before = _read(remote.open(name, head.commit) for name in names)
     except (pa.ArrowException, OSError):
         return "not compared: the tables of the version before cannot be read"
-    now = _read(path for path in sorted((folder / _FOLDER).glob("*.parquet")))
+    now = _read(path for path in sorted((folder / _FOLDER).rglob("*.parquet")))
     return words(diff(cast("Manifest", before), cast("Manifest", now)))
 
 

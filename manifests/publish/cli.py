@@ -47,7 +47,7 @@ Media = Annotated[
     typer.Option(
         "--media",
         metavar="HOW",
-        help="embedded: in the tables. none: no footage, only what moee rebuild needs to make it again.",
+        help="embedded: in the tables. files: beside them. none: no footage, only what moee rebuild needs.",
     ),
 ]
 Private = Annotated[

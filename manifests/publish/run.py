@@ -19,8 +19,8 @@ if TYPE_CHECKING:
     from manifests.manifest import Manifest
     from manifests.publish.hub import Watch
 
-FORMS: Final = ("hub", "dh-faceemovid-150", "bare")
-MEDIA: Final = {"embedded": "hub", "none": "bare"}  # how clips go along -> form
+FORMS: Final = ("hub", "dh-faceemovid-150", "bare", "files")
+MEDIA: Final = {"embedded": "hub", "files": "files", "none": "bare"}  # how clips go along -> form
 SHARD_BYTES: Final = 100_000_000  # a reader that streams may hold a whole file: Arrow reads ahead
 _VERSION: Final = 5  # of what is written; a change publishes again
 _LONGEST: Final = 200  # characters of a licence or a name that go into the card's head
@@ -78,7 +78,8 @@ def publish(
         folder: a folder that `moee curate --out` wrote; it is only read.
         to: a new or empty folder, or one that was published before in the same form, whose content is replaced, the
             card with what was edited in it too; nothing outside it is written.
-        form: `hub`, which `datasets.load_dataset` reads, `bare`, the same without media, or `dh-faceemovid-150`, files
+        form: `hub`, which `datasets.load_dataset` reads, `bare`, the same without media, `files`, with clips as
+            files, or `dh-faceemovid-150`, files
             named as in that set.
         max_shard_bytes: a Parquet file is closed when it holds about so much.
         licence: of the whole, for the card; None takes what the sources state.
@@ -114,7 +115,7 @@ def publish(
         record = target.record_of(place)
         target.check_form(record, form, place)
         with target.told_errors(place, manifest.root):
-            writer = {"hub": _hub, "dh-faceemovid-150": _dh, "bare": _bare}[form]
+            writer = {"hub": _hub, "dh-faceemovid-150": _dh, "bare": _bare, "files": _linked}[form]
             result, known = writer(manifest, new, place, max_shard_bytes, _told(manifest, found, stated, new), watch)
             if form != "dh-faceemovid-150":
                 _describe(manifest, new, stated, known)
@@ -175,6 +176,14 @@ def _dh(
     from manifests.publish.dh import write_dh
 
     return write_dh(manifest, new, place, told, watch)
+
+
+def _linked(
+    manifest: "Manifest", new: Path, place: Path, limit: int, told: Told, watch: "Watch"
+) -> tuple[dict[str, Any], dict[str, Written]]:
+    from manifests.publish.linked import write_linked
+
+    return write_linked(manifest, new, place, limit, told, watch)
 
 
 def _bare(
