@@ -26,11 +26,13 @@ pytestmark = pytest.mark.proof
 ROOT = Path(__file__).resolve().parents[2]
 REPO = "org/talking-heads"
 FIRST = """
-import sys, datasets
+import hashlib, sys
+import datasets, fsspec
 rows = datasets.load_dataset(sys.argv[1], streaming=True, split="train")
 row = next(iter(rows.decode(False)))
-import hashlib
-print(row["id"], hashlib.sha256(row["video"]["bytes"]).hexdigest() == row["file_sha256"])
+video = row.get("video")
+content = video and (video["bytes"] or fsspec.open(video["path"]).open().read())
+print(row["id"], hashlib.sha256(content).hexdigest() == row["file_sha256"] if video else "no footage")
 """
 
 STYLE = """body { font-family: sans-serif; max-width: 900px; margin: 2em auto; padding: 0 1em; overflow-wrap: anywhere }
@@ -132,6 +134,16 @@ def test_a_publication_through_every_fault_ends_complete_and_streams(
     assert clip.startswith("c_") and same == "True"
     clips = said["published"]["clips"]
     table(f"{material}: {clips} clips, {files} files, {said['bytes'] / 1e6:.1f} MB, {len(faults())} kinds of faults")
+
+
+@pytest.mark.parametrize(("media", "said"), [("files", "True"), ("none", "no footage")])
+def test_the_other_ways_for_media_stream_from_the_hub_too(desk: Desk, media: str, said: str) -> None:
+    done = desk.publish("--media", media)
+    assert done.returncode == 0, done.stderr
+    check_whole(desk)
+    clip, *words = desk.first()
+    assert clip.startswith("c_") and " ".join(words) == said
+    assert (media == "none") == (not any(name.endswith(".mp4") for name in desk.hub.files(REPO)))
 
 
 def test_killed_in_mid_upload_and_run_again_it_sends_only_what_is_missing(
