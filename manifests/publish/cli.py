@@ -3,6 +3,7 @@
 import re
 import sys
 import time
+from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any, Final
 
@@ -92,9 +93,15 @@ def publish(
     """Publish the kept clips as a dataset that datasets.load_dataset reads: clips, splits, frames, sources, card."""
     limit = shard_mb * 1_000_000 if max_shard is None else _bytes_of(max_shard)
     if to.startswith("hf:"):
-        _publish_to_hub(
-            folder, to, form, limit, licence, pretty_name, media, private, allow, dry_run, stage, bundle, as_json
-        )
+        from manifests.publish.models import is_model
+
+        asked = _Asked(private, licence, pretty_name, allow or [], dry_run)
+        if bundle is not None or is_model(folder):
+            _done(_push_model(folder, to, bundle, asked), as_json)
+        elif form != "hub":
+            raise ManifestError("--form is for folders: give --media embedded, files or none.")
+        else:
+            _done(_push_dataset(folder, to, media, limit, stage, asked), as_json)
         return
     _only_for_hub(private, allow, dry_run, stage, bundle)
     from manifests.publish.run import form_of
@@ -119,58 +126,37 @@ def publish(
 publish.__doc__ = f"{publish.__doc__}\n\n    {EXAMPLE}"
 
 
-def _publish_to_hub(
-    folder: Path,
-    to: str,
-    form: str,
-    limit: int,
-    licence: str | None,
-    pretty_name: str | None,
-    media: str,
-    private: bool,
-    allow: list[str] | None,
-    dry_run: bool,
-    stage: Path | None,
-    bundle: Path | None,
-    as_json: bool,
-) -> None:
-    from manifests.publish.models import is_model, publish_model
+@dataclass(frozen=True)
+class _Asked:
+    """What the line asks of a push: the options that datasets and models share."""
+
+    private: bool
+    licence: str | None
+    pretty_name: str | None
+    allow: list[str]
+    dry_run: bool
+
+
+def _push_model(folder: Path, to: str, bundle: Path | None, asked: _Asked) -> "Pushed":
+    from manifests.publish.models import publish_model
+
+    return publish_model(folder, to, bundle=bundle, say=_say, **vars(asked))
+
+
+def _push_dataset(folder: Path, to: str, media: str, limit: int, stage: Path | None, asked: _Asked) -> "Pushed":
     from manifests.publish.to_hub import publish_to_hub
 
-    if bundle is not None or is_model(folder):
-        _done(
-            publish_model(
-                folder,
-                to,
-                bundle=bundle,
-                private=private,
-                licence=licence,
-                pretty_name=pretty_name,
-                allow=allow or (),
-                dry_run=dry_run,
-                say=_say,
-            ),
-            as_json,
-        )
-        return
-    if form != "hub":
-        raise ManifestError("--form is for folders: give --media embedded or --media none.")
     with _Progress() as progress:
-        pushed = publish_to_hub(
+        return publish_to_hub(
             folder,
             to,
-            private=private,
             media=media,
             max_shard_bytes=limit,
-            licence=licence,
-            pretty_name=pretty_name,
-            allow=allow or (),
-            dry_run=dry_run,
             stage=stage,
             watch=progress.tell,
             say=_say,
+            **vars(asked),
         )
-    _done(pushed, as_json)
 
 
 def _say(words: str) -> None:
