@@ -193,7 +193,7 @@ def push(
             _send(remote, head, files, steps, message, say)
             sent = True
         except AgainError as error:
-            say(f"{error} (looked at again in {error.wait:.0f} s)")
+            say(f"{error}: planned anew in {error.wait:.0f} s")
             sleep(error.wait)
         head = remote.head()
     raise ManifestError(f"{remote.shown} was changed by somebody else each time: run the same line again later.")

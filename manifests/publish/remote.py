@@ -236,7 +236,8 @@ class Remote:
                 if pause > _PATIENCE:
                     raise ManifestError(f"The Hub asks to wait {pause:.0f} s: run the same line again then.") from error
                 if tries == 1:
-                    raise AgainError(str(self._refused(what, status, error)), pause) from error
+                    words = f"the Hub did not {what} ({status or type(error).__name__})"
+                    raise AgainError(words, pause) from error
                 if number == tries:
                     raise self._refused(what, status, error) from error
                 self._say(f"the Hub did not {what} ({status or type(error).__name__}): again in {pause:.0f} s")
