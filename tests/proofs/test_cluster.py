@@ -12,6 +12,7 @@ import time
 from collections.abc import Iterator
 from pathlib import Path
 
+import pyarrow.parquet as pq
 import pytest
 
 from tests.curation.runs import ROOT, Ran, command, moee, real_clips, result_bytes, sample_video
@@ -170,7 +171,7 @@ def test_a_killed_driver_is_run_again_and_only_running_sources_are_done_again(
         env=environment(three),
         start_new_session=True,
     )
-    finished = 0
+    finished: set[str] = set()
     until = time.monotonic() + 300
     while not finished and time.monotonic() < until:
         time.sleep(1.0)
@@ -183,17 +184,23 @@ def test_a_killed_driver_is_run_again_and_only_running_sources_are_done_again(
         on(three, bucket, folder, videos, out), capture_output=True, text=True, env=environment(three), check=False
     )
     ran = Ran(again.returncode, again.stdout, again.stderr)
-    total = ran.json["inputs"]
-    table(f"driver killed with {finished} of {total} inputs done; the rerun began {ran.json['attempts']} sources")
-    assert finished > 0 and ran.json["attempts"] == total - finished
-    assert result_bytes(copied(out, folder / "driven", bucket)) == local
+    synced = copied(out, folder / "driven", bucket)
+    frames = {row["id"]: row["frames"] for row in pq.read_table(synced / "sources.parquet").to_pylist()}
+    left = sum(count for source, count in frames.items() if source not in finished)
+    table(
+        f"driver killed with {len(finished)} of {len(frames)} sources done; the rerun decoded "
+        f"{ran.json['frames']['analysis_decoded']} of {sum(frames.values())} frames"
+    )
+    assert 0 < len(finished) < len(frames)
+    assert ran.json["frames"]["analysis_decoded"] == left, "what was finished is not analysed again"
+    assert result_bytes(synced) == local
 
 
-def heads(out: str, bucket: dict[str, str]) -> int:
-    """Sources whose results are committed."""
-    script = f"import s3fs; print(len(s3fs.S3FileSystem().find({out[5:] + '/heads'!r})))"
+def heads(out: str, bucket: dict[str, str]) -> set[str]:
+    """Ids of the sources whose results are committed."""
+    script = f"import s3fs; print(*s3fs.S3FileSystem().find({out[5:] + '/heads'!r}))"
     said = subprocess.run([sys.executable, "-c", script], capture_output=True, text=True, env={**os.environ, **bucket})
-    return int(said.stdout or 0)
+    return {Path(name).stem for name in said.stdout.split()}
 
 
 @pytest.mark.parametrize("engine", ["local", pytest.param("ray", marks=pytest.mark.full)])
