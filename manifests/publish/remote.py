@@ -1,9 +1,10 @@
 """A repository of the Hugging Face Hub through its own library: asked again while busy, one sentence if it fails."""
 
+import contextlib
 import os
 import re
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, field
 from email.utils import parsedate_to_datetime
 from typing import TYPE_CHECKING, Any, Final, TypeVar
@@ -187,22 +188,39 @@ class Remote:
         self._ask("take the tag", self._api.create_tag, self.name, exist_ok=True, **asked)
 
     def untag(self, name: str) -> None:
-        """Take a name from a commit."""
-        self._ask("delete the tag", self._api.delete_tag, self.name, tag=name, repo_type=self.kind)
+        """Take a name from a commit; nothing happens where it has gone meanwhile, as of a request asked twice."""
+        with _none_there():
+            self._ask("delete the tag", self._api.delete_tag, self.name, tag=name, repo_type=self.kind)
 
-    def forget(self, message: str) -> None:
-        """Take every earlier commit away, and the large files that only these held, for good."""
-        self._ask(
-            "squash the history", self._api.super_squash_history, self.name, repo_type=self.kind, commit_message=message
-        )
+    def squash(self, message: str) -> None:
+        """Make the newest commit the only one of the main branch."""
+        make = self._api.super_squash_history
+        self._ask("squash the history", make, self.name, repo_type=self.kind, commit_message=message)
+
+    def delete_old_files(self) -> list[int]:
+        """Delete the large files that the newest commit does not hold, for good, and return the bytes of each."""
         head = self.head()
-        if head is None:
-            return
-        held = {file.sha256 for file in head.files.values()}
+        held = {file.sha256 for file in head.files.values()} if head is not None else set()
         listed = self._ask("list large files", lambda: list(self._api.list_lfs_files(self.name, repo_type=self.kind)))
-        old = [file for file in listed if file.oid not in held]
+        old = [file for file in listed if file.oid not in held] if head is not None else []
         delete = self._api.permanently_delete_lfs_files
         self._ask("delete old files", lambda: delete(self.name, old, repo_type=self.kind, rewrite_history=False))
+        return [int(file.size) for file in old]
+
+    def beside(self) -> list[str]:
+        """Return the branches and pull requests beside the main branch, but those that the Hub makes itself."""
+        ask = self._api.list_repo_refs
+        refs = self._ask("list the branches", ask, self.name, repo_type=self.kind, include_pull_requests=True)
+        listed = [*refs.branches, *(refs.pull_requests or [])]
+        return sorted(str(entry.ref) for entry in listed if entry.name != "main")
+
+    def has(self, revision: str) -> bool:
+        """Ask whether the Hub still gives a commit or a tag."""
+        ask = self._api.repo_info
+        with _none_there():
+            self._ask("find the revision", ask, self.name, repo_type=self.kind, revision=revision, timeout=_ANSWER)
+            return True
+        return False
 
     @property
     def shown(self) -> str:
@@ -271,6 +289,18 @@ def _api() -> "HfApi":
 
     set_client_factory(client)
     return HfApi(endpoint=os.environ.get("HF_ENDPOINT") or None)
+
+
+@contextlib.contextmanager
+def _none_there() -> Iterator[None]:
+    """Go on where the Hub says that there is no such revision."""
+    from huggingface_hub.errors import RevisionNotFoundError
+
+    try:
+        yield
+    except ManifestError as error:
+        if not isinstance(error.__cause__, RevisionNotFoundError):
+            raise
 
 
 def _answer_of(error: BaseException) -> Any:

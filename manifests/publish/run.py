@@ -121,7 +121,8 @@ def publish(
                 _describe(manifest, new, stated, known)
         _refuse_changed(manifest)
         last = "metadata.parquet" if form == "dh-faceemovid-150" else "data"
-        target.put_in_place(place, new, {"form": form, "key": key, "of": _of(manifest), **result}, last, known)
+        base = {"form": form, "key": key, "of": _of(manifest), "stated": {**asdict(stated), "shard": max_shard_bytes}}
+        target.put_in_place(place, new, {**base, **result}, last, known)
     return _result(place, target.record_of(place) or {}, [*notes, *_replaced(record, manifest)], already=False)
 
 

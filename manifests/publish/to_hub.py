@@ -11,6 +11,7 @@ from typing import Any
 from manifests.errors import ManifestError
 from manifests.files import read_json
 from manifests.publish import changes, gate, versions
+from manifests.publish import forget as forgetting
 from manifests.publish.hub import Watch
 from manifests.publish.plan import plan_by_split
 from manifests.publish.push import Outgoing, Steps, check_limits, compare, owned_by, push, record_at
@@ -32,6 +33,7 @@ class Pushed:
         sent: files that were sent, or would be. sent_bytes: of these. replaced: of these, those that the Hub held
             otherwise. there: files that it held already. deleted: files of an earlier version. files: all of them.
         bytes: of all. published: the folder that was made first; None of a model. allowed: what was named.
+        forgotten: what was taken away for a takedown.
     """
 
     repository: str
@@ -50,6 +52,7 @@ class Pushed:
     bytes: int
     published: Published | None = None
     allowed: list[str] = field(default_factory=list)
+    forgotten: forgetting.Forgotten | None = None
 
     def as_dict(self) -> dict[str, Any]:
         """Return it as plain JSON values."""
@@ -131,22 +134,11 @@ def publish_to_hub(
     files = outgoing(files_of(place, record), card, record, known)
     pushed = send(remote, head, files, known, private, dry_run, say, sleep)
     if forget and not dry_run:
-        pushed["commit"] = _forget(remote, known[-1])
+        pushed["forgotten"] = forgetting.forget(remote, known[-1])
+        pushed["commit"] = pushed["forgotten"].commit
     if stage is None and not dry_run:
         shutil.rmtree(place, ignore_errors=True)
     return Pushed(**{**pushed, "published": done, "allowed": list(allow)})
-
-
-def _forget(remote: Remote, version: versions.Version) -> str | None:
-    """Leave one commit with one tag, and none of the files that only earlier ones held."""
-    head = remote.head()
-    for name in () if head is None else head.tags:
-        remote.untag(name)
-    remote.forget(f"{version.name}: {version.changes}")
-    after = remote.head()
-    if after is not None:
-        tag(remote, after, version)
-    return None if after is None else after.commit
 
 
 def _card_of(name: str, card: str) -> str:
