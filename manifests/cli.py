@@ -42,11 +42,12 @@ def validate(
     as_json: AsJson = False,
 ) -> None:
     """Check schema, ids, references, spans, files, hashes, counts and sources; exit 1 when something is wrong."""
+    from manifests.checks.crew import usable_cores
     from manifests.validate import CHECKS
     from manifests.validate import validate as find_problems
 
     notes: list[str] = []
-    problems = find_problems(folder, quick, note=notes.append)
+    problems = find_problems(folder, quick, note=notes.append, processes=usable_cores())
     counts = {check: sum(p.rows for p in problems if p.check == check) for check in CHECKS}
     if as_json:
         print_json(

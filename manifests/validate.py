@@ -7,8 +7,9 @@ from typing import Final
 
 from manifests.checks.context import SHOWN, Context, Problem
 from manifests.checks.counts import check_counts
+from manifests.checks.crew import Crew
 from manifests.checks.expressions import check_expressions
-from manifests.checks.media import check_files, check_frames
+from manifests.checks.media import begin, check_files, check_frames
 from manifests.checks.provenance import check_provenance
 from manifests.checks.rows import check_ids, check_references, check_spans, check_tables
 from manifests.checks.whole import check_whole
@@ -31,20 +32,30 @@ _CHECKS: Final[dict[str, Callable[[Context], Iterator[Problem]]]] = {
 CHECKS: Final = {name: (check.__doc__ or "").split("\n")[0] for name, check in _CHECKS.items()}
 
 
-def validate(folder: str | Path, quick: bool = False, note: Callable[[str], None] = lambda text: None) -> list[Problem]:
+def validate(
+    folder: str | Path,
+    quick: bool = False,
+    note: Callable[[str], None] = lambda text: None,
+    processes: int = 1,
+) -> list[Problem]:
     """Return everything that is wrong with the manifest in a folder; an empty list means that it is sound.
 
     Args:
         folder: an output folder of `moee curate`.
         quick: compare sizes but not hashes.
+        processes: how many may look at the files of a large manifest; more than one wants a program whose `__main__` is
+            guarded, as `multiprocessing` says.
         note: told what is no fault but should be known, such as how many sources could not be compared.
 
     Raises:
         ManifestError: there is no manifest to check, or it is of another version.
     """
     root = Path(folder)
-    context = Context(root, read_content(root), quick)
-    problems = [problem for check in _CHECKS.values() for problem in _bounded(check(context))]
+    with Crew(processes) as crew:
+        context = Context(root, read_content(root), quick, crew=crew)
+        problems = [*_bounded(check_tables(context))]
+        begin(context)
+        problems += [p for check in _CHECKS.values() if check is not check_tables for p in _bounded(check(context))]
     for text in context.notes:
         note(text)
     return problems

@@ -9,6 +9,7 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
 
+from manifests.checks.crew import Asked, Crew
 from manifests.text import printable
 
 SHOWN: Final = 10  # rows named per kind of damage; the rest is one line with their number
@@ -46,7 +47,11 @@ class Sound:
 
 @dataclass
 class Context:
-    """An opened manifest: its folder, manifest.json, every table that could be read, and notes on what is no fault."""
+    """An opened manifest: its folder, manifest.json, every table that could be read, and notes on what is no fault.
+
+    Attributes:
+        crew: makes the looks at files. asked: name of a check -> its looks that were begun.
+    """
 
     root: Path
     content: dict[str, Any]
@@ -54,6 +59,8 @@ class Context:
     tables: dict[str, pa.Table] = field(default_factory=dict)
     notes: list[str] = field(default_factory=list)
     sound: Sound = field(default_factory=Sound)
+    crew: Crew = field(default_factory=Crew)
+    asked: dict[str, list[Asked]] = field(default_factory=dict)
 
     def lacks(self, *names: str) -> list[str]:
         """Return which of the tables could not be read, so that a check that needs them cannot be made."""

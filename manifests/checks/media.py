@@ -9,7 +9,8 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from manifests.checks.context import Context, Problem, flagged, numbers, position, true
-from manifests.checks.look import Clips, sound_frames
+from manifests.checks.look_clips import begin_clips, kept_clips
+from manifests.checks.look_frames import begin_frames, sound_frames
 from manifests.errors import ManifestError
 from manifests.files import file_hash
 from manifests.parquet import read_table
@@ -19,13 +20,28 @@ _FRAME_COLUMNS = ("source", "track", "frame", "pts", "state", "schema_version")
 _LACKS = "could not be checked, because these tables cannot be read: "
 
 
+def begin(context: Context) -> None:
+    """Begin the looks at files, which take longest, so that other checks are made meanwhile.
+
+    Args:
+        context: with the tables that could be read.
+    """
+    tables = context.tables
+    clips = tables["clips"].num_rows if "clips" in tables else 0
+    context.crew.gather(clips + len(context.content["frames"]) + len(context.content["expressions"]))
+    if not context.lacks("sources", "tracks"):
+        context.asked["frames"] = begin_frames(context)
+    if "clips" in tables:
+        context.asked["files"] = begin_clips(context)
+
+
 def check_frames(context: Context) -> Iterator[Problem]:
     """Each frames file is the one in manifest.json, and its rows lie inside the tracks they name."""
     if lacking := context.lacks("sources", "tracks"):
         yield Problem("frames", "frames", _LACKS + ", ".join(lacking))
         return
     tracks = context.tables["tracks"]
-    context.sound = sound_frames(context)
+    context.sound = sound_frames(context.asked.pop("frames"), tracks.num_rows)
     counted = context.sound.counted.copy()
     for source in (yield from known_files(context, "frames")):
         if source not in context.sound.files["frames"]:
@@ -129,18 +145,17 @@ def check_files(context: Context) -> Iterator[Problem]:
     stray = true(pc.and_(pc.invert(kept), clips.column("file").is_valid()))
     yield from flagged("files", "clips", clips.column("id"), stray, "it is not kept, yet names a file")
     named: set[str] = set()
-    with Clips(context.root, context.quick) as look:
-        for batch in clips.filter(kept).to_batches(max_chunksize=10_000):
-            columns = [batch.column(name).to_pylist() for name in ("file", "file_sha256", "file_bytes")]
-            for place, (name, sound) in enumerate(zip(columns[0], look.sound(*columns), strict=True)):
-                again = name is not None and name in named
-                named.add(name)
-                if sound and not again:
-                    continue
-                row = batch.slice(place, 1).to_pylist()[0]
-                sentence = "another clip names the same file" if again else _file_problem(context, row)
-                if sentence:
-                    yield Problem("files", f"clips {printable(row['id'])}", sentence)
+    for batch, asked in zip(kept_clips(clips), context.asked.pop("files"), strict=True):
+        names = batch.column("file").to_pylist()
+        for place, (name, sound) in enumerate(zip(names, asked.answer(), strict=True)):
+            again = name is not None and name in named
+            named.add(name)
+            if sound and not again:
+                continue
+            row = batch.slice(place, 1).to_pylist()[0]
+            sentence = "another clip names the same file" if again else _file_problem(context, row)
+            if sentence:
+                yield Problem("files", f"clips {printable(row['id'])}", sentence)
     for name in _names(context.root / "clips"):
         if f"clips/{name}" not in named:
             yield Problem("files", f"clips/{printable(name)}", "no kept clip names this file")

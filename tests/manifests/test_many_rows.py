@@ -35,8 +35,9 @@ def in_several_splits(clips: pa.Table, split_of: pa.ChunkedArray, who: str) -> i
     return pc.sum(pc.greater(counted.column("split_count_distinct"), 1)).as_py() or 0
 
 
-def test_the_manifest_is_sound(folder: Path) -> None:
-    assert validate(folder) == []
+@pytest.mark.parametrize("processes", [1, 2])
+def test_the_manifest_is_sound(folder: Path, processes: int) -> None:
+    assert validate(folder, processes=processes) == []
 
 
 def test_no_person_and_no_copy_is_in_two_splits(folder: Path) -> None:
@@ -50,7 +51,8 @@ def test_no_person_and_no_copy_is_in_two_splits(folder: Path) -> None:
             assert in_several_splits(clips, found, who) == 0
 
 
-def test_a_file_that_is_damaged_among_thousands_is_named(folder: Path, tmp_path: Path) -> None:
+@pytest.mark.parametrize("processes", [1, 2])
+def test_a_file_that_is_damaged_among_thousands_is_named(folder: Path, processes: int) -> None:
     manifest = manifests.open(folder)
     clip = manifest.clips.iloc[0]
     source = manifest.sources.id.iloc[0]
@@ -62,7 +64,7 @@ def test_a_file_that_is_damaged_among_thousands_is_named(folder: Path, tmp_path:
     try:
         for path, content in before.items():
             path.write_bytes(bytes([content[0] ^ 1]) + content[1:])
-        found = {problem.where for problem in validate(folder)}
+        found = {problem.where for problem in validate(folder, processes=processes)}
     finally:
         for path, content in before.items():
             path.write_bytes(content)

@@ -1,18 +1,14 @@
-"""A first, quick look at the files of frames and clips: what is surely sound needs no second one that can name a fault.
+"""A first, quick look at the files of frames: what is surely sound needs no second one that can name a fault.
 
 A large manifest has tens of thousands of such files and hardly ever a fault. The look answers "sound" only when the
 checks that name faults (`manifests.checks.media`, `manifests.checks.expressions`) would find none; everything else,
 also what it does not understand, is left to them.
 """
 
-import contextlib
 import hashlib
-import os
-import re
-import stat
-from collections.abc import Iterator, Sequence
-from concurrent.futures import ThreadPoolExecutor
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
+from itertools import islice
 from pathlib import Path
 from typing import Any, Final
 
@@ -22,6 +18,7 @@ import pyarrow.parquet as pq
 
 from manifests.action_units import COUNT
 from manifests.checks.context import Context, Sound
+from manifests.checks.crew import Asked
 from manifests.emotions import EMOTIONS
 from manifests.files import file_hash
 from manifests.schema import SCHEMAS
@@ -37,37 +34,42 @@ _READ: Final = {
     for table in ("frames", "expressions")
 }
 _SPAN: Final = ("start_pts", "end_pts", "start_frame", "end_frame")
+_AT_ONCE: Final = 200  # sources of one look
 _SMALL: Final = 1 << 22  # bytes; a file up to that is read once, for its hash and its rows
-_PLAIN: Final = re.compile(r"^clips/([A-Za-z0-9_][A-Za-z0-9_.-]*)$")
 
 
-def sound_frames(context: Context) -> Sound:
-    """Look at the files of frames and of expressions of every source that has tracks.
+def begin_frames(context: Context) -> list[Asked]:
+    """Begin to look at the files of frames and of expressions of every source that has tracks.
 
     Args:
         context: with the table `tracks`.
     """
-    tracks = context.tables["tracks"]
-    found = Sound(counted=np.zeros(tracks.num_rows, np.int64))
+    asked: list[Asked] = []
+    of_frames, of_expressions = context.content["frames"], context.content["expressions"]
+    files = (
+        _Files(source, rows, own, of_frames[source], of_expressions.get(source))
+        for source, rows, own in _by_source(context.tables["tracks"])
+        if source in of_frames
+    )
+    while batch := list(islice(files, _AT_ONCE)):
+        asked.append(context.crew.ask(look, context.root, context.quick, batch))
+    return asked
 
-    def look(source: str, rows: np.ndarray, own: _Own) -> None:
-        frames = _frames(context, source, own) if source in context.content["frames"] else None
-        if frames is None:
-            return
-        found.files["frames"].add(source)
-        found.counted[rows] = np.bincount(frames.track, minlength=len(rows))
-        if source in context.content["expressions"] and _expressions(context, source, own, frames):
-            found.files["expressions"].add(source)
 
-    with ThreadPoolExecutor(_threads()) as pool:
-        for _ in pool.map(lambda item: look(*item), _by_source(tracks)):
-            pass
+def sound_frames(asked: Sequence[Asked], tracks: int) -> Sound:
+    """What the looks found.
+
+    Args:
+        asked: of `begin_frames`. tracks: rows of the table.
+    """
+    found = Sound(counted=np.zeros(tracks, np.int64))
+    for one in asked:
+        for source, rows, counted, expressions in one.answer():
+            found.files["frames"].add(source)
+            found.counted[rows] = counted
+            if expressions:
+                found.files["expressions"].add(source)
     return found
-
-
-def _threads() -> int:
-    """Threads that read and hash: as many as cores, a few where a disk is far away."""
-    return max(2, min(8, len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1))
 
 
 @dataclass(frozen=True)
@@ -79,12 +81,45 @@ class _Own:
 
 
 @dataclass(frozen=True)
+class _Files:
+    """The files of a source: [tracks] rows of its tracks, the tracks, and what manifest.json says of each file."""
+
+    source: str
+    rows: np.ndarray
+    own: _Own
+    frames: Mapping[str, Any]
+    expressions: Mapping[str, Any] | None
+
+
+@dataclass(frozen=True)
 class _Places:
     """Rows of a file, sorted by track and frame: [rows] the place of the track, frame and PTS."""
 
     track: np.ndarray
     frame: np.ndarray
     pts: np.ndarray
+
+
+def look(root: Path, quick: bool, files: Sequence[_Files]) -> list[tuple[str, np.ndarray, np.ndarray, bool]]:
+    """Look at files of some sources.
+
+    Args:
+        root: of the manifest. quick: compare sizes but not hashes.
+
+    Returns:
+        Of each source with a sound file of frames: its id, [tracks] rows of its tracks, [tracks] rows of frames that
+        each has, and whether it has a sound file of expressions too.
+    """
+    found = []
+    for one in files:
+        frames = _frames(_rows(root, quick, "frames", one.source, one.frames, (*_PLACE, "state")), one)
+        if frames is None:
+            continue
+        expressions = one.expressions is not None and _expressions(
+            _rows(root, quick, "expressions", one.source, one.expressions, (*_PLACE, *_LISTS)), one, frames
+        )
+        found.append((one.source, one.rows, np.bincount(frames.track, minlength=len(one.rows)), expressions))
+    return found
 
 
 def _by_source(tracks: pa.Table) -> Iterator[tuple[str, np.ndarray, _Own]]:
@@ -104,12 +139,11 @@ def _by_source(tracks: pa.Table) -> Iterator[tuple[str, np.ndarray, _Own]]:
         begin = end
 
 
-def _frames(context: Context, source: str, own: _Own) -> _Places | None:
-    """The rows of a sound file of frames; None where the look cannot tell."""
-    rows = _rows(context, "frames", source, (*_PLACE, "state"))
+def _frames(rows: pa.Table | None, files: _Files) -> _Places | None:
+    """Where the rows of a sound file of frames lie; None where the look cannot tell."""
     if rows is None:
         return None
-    places = _places(rows, source, own)
+    own, places = files.own, _places(rows, files.source, files.own)
     if places is None or not set(_words(rows, "state")[0]) <= _STATES:
         return None
     for values, unit in ((places.pts, "pts"), (places.frame, "frame")):
@@ -119,12 +153,11 @@ def _frames(context: Context, source: str, own: _Own) -> _Places | None:
     return places
 
 
-def _expressions(context: Context, source: str, own: _Own, frames: _Places) -> bool:
+def _expressions(rows: pa.Table | None, files: _Files, frames: _Places) -> bool:
     """Whether a file of expressions is sound, whose frames are."""
-    rows = _rows(context, "expressions", source, (*_PLACE, *_LISTS))
     if rows is None:
         return False
-    places = _places(rows, source, own)
+    places = _places(rows, files.source, files.own)
     if places is None:
         return False
     for name, count in _LISTS.items():
@@ -163,9 +196,11 @@ def _places(rows: pa.Table, source: str, own: _Own) -> _Places | None:
     return _Places(track, frame, pts)
 
 
-def _rows(context: Context, table: str, source: str, columns: tuple[str, ...]) -> pa.Table | None:
+def _rows(
+    root: Path, quick: bool, table: str, source: str, entry: Mapping[str, Any], columns: tuple[str, ...]
+) -> pa.Table | None:
     """Columns of a file of frames that is the one in manifest.json; None where it is not, or cannot be read."""
-    path, entry = context.root / table / f"{source}.parquet", context.content[table][source]
+    path = root / table / f"{source}.parquet"
     try:
         size = path.stat().st_size
         if size != entry["bytes"]:
@@ -174,10 +209,10 @@ def _rows(context: Context, table: str, source: str, columns: tuple[str, ...]) -
         if size <= _SMALL:
             content = path.read_bytes()
             opened = pa.BufferReader(content)
-            digest = "" if context.quick else hashlib.sha256(content).hexdigest()
+            digest = "" if quick else hashlib.sha256(content).hexdigest()
         else:
-            digest = "" if context.quick else file_hash(path).sha256
-        if not context.quick and digest != entry["sha256"]:
+            digest = "" if quick else file_hash(path).sha256
+        if not quick and digest != entry["sha256"]:
             return None
         file = pq.ParquetFile(opened, pre_buffer=False, read_dictionary=[w for w in _WORDS if w in columns])
         if not file.schema_arrow.equals(_READ[table]):
@@ -191,58 +226,3 @@ def _words(rows: pa.Table, column: str) -> tuple[list[str], np.ndarray]:
     """The different words of a column, and [rows] the place of each row's word among them."""
     words = rows.column(column).unify_dictionaries().combine_chunks()
     return words.dictionary.to_pylist(), words.indices.to_numpy()
-
-
-class Clips:
-    """Looks at the files of clips by their names in the folder `clips`, opened once; close it, or use it in `with`.
-
-    Args:
-        root: the manifest's folder.
-        quick: compare sizes but not hashes.
-    """
-
-    def __init__(self, root: Path, quick: bool) -> None:
-        self.quick = quick
-        self.folder: int | None = None
-        with contextlib.suppress(OSError):
-            if (root / "clips").resolve().is_relative_to(root.resolve()):
-                self.folder = os.open(root / "clips", os.O_RDONLY | os.O_DIRECTORY)
-
-    def __enter__(self) -> "Clips":
-        return self
-
-    def __exit__(self, *error: object) -> None:
-        if self.folder is not None:
-            os.close(self.folder)
-
-    def sound(self, names: Sequence[object], hashes: Sequence[object], sizes: Sequence[object]) -> list[bool]:
-        """Whether the file of each kept clip is surely the one that its row names; False says nothing."""
-        step = max(1, len(names) // 32)
-        parts = [
-            tuple(column[begin : begin + step] for column in (names, hashes, sizes))
-            for begin in range(0, len(names), step)
-        ]
-        with ThreadPoolExecutor(_threads()) as pool:
-            return [one for part in pool.map(lambda part: list(map(self._sound, *part)), parts) for one in part]
-
-    def _sound(self, name: object, sha256: object, size: object) -> bool:
-        plain = _PLAIN.match(name) if isinstance(name, str) else None
-        if plain is None or self.folder is None or sha256 is None or size is None:
-            return False
-        try:
-            facts = os.stat(plain[1], dir_fd=self.folder, follow_symlinks=False)
-            if not stat.S_ISREG(facts.st_mode) or facts.st_size != size:
-                return False
-            return self.quick or self._hash(plain[1], facts.st_size) == sha256
-        except OSError:
-            return False
-
-    def _hash(self, name: str, size: int) -> str:
-        handle = os.open(name, os.O_RDONLY | os.O_NOFOLLOW, dir_fd=self.folder)
-        try:
-            digest = hashlib.sha256()
-            while block := os.read(handle, min(size + 1, 1 << 20)):
-                digest.update(block)
-            return digest.hexdigest()
-        finally:
-            os.close(handle)
