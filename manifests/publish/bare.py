@@ -4,11 +4,9 @@ Four tables, as `datasets.load_dataset` reads them, and `manifest.json` with the
 file. No pictures, no sound, no embeddings, nothing per frame, and no place on anybody's machine.
 """
 
-import re
 from collections.abc import Iterable, Iterator, Mapping
-from pathlib import Path, PurePosixPath
+from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final
-from urllib.parse import urlsplit, urlunsplit
 
 import pyarrow as pa
 import pyarrow.compute as pc
@@ -16,9 +14,12 @@ import pyarrow.parquet as pq
 
 from manifests.files import Written, write_json
 from manifests.publish import hub
+from manifests.publish.described import describe, summary_of, write_card
 from manifests.publish.facts import Facts, Told, gather
 from manifests.publish.features import plain_schema, yaml_features
+from manifests.publish.head import front_matter
 from manifests.publish.markdown import many
+from manifests.publish.places import published_sources
 from manifests.publish.plan import Plan, plan_by_split
 from manifests.publish.shards import SHARDS, Shard, contents, regrouped, write_shards
 from manifests.schema import SCHEMA_VERSION, schema
@@ -64,16 +65,14 @@ def write_bare(
     Raises:
         ManifestError: nothing to publish.
     """
-    from manifests.publish import card
-    from manifests.publish.run import summary_of, write_card
-
     plan = plan_by_split(manifest)
     written = write_tables(manifest, plan, new, limit)
     watch("written", plan.clips.num_rows, plan.clips.num_rows)
     facts = gather(manifest, plan, told)
-    write_card(new, facts, card.front_matter(facts, configs(written), infos(written)), lines(facts, written))
+    write_card(new, facts, front_matter(facts, configs(written), infos(written)), lines(facts, written))
     shards = _all_shards(written)
     known = {shard.path.relative_to(new).as_posix(): Written(shard.sha256, shard.bytes) for shard in shards}
+    describe(facts, new, known)
     return summary_of(facts, plan), known
 
 
@@ -97,7 +96,7 @@ def write_tables(manifest: "Manifest", plan: Plan, folder: Path, limit: int) -> 
     }
     used = pc.unique(plan.clips.column("source"))
     tables: dict[str, Iterable[pa.Table]] = {
-        "sources": [public_sources(manifest, plan)],
+        "sources": [published_sources(manifest, plan)],
         "shots": [_rows_of(manifest.table("shots"), "id", pc.unique(plan.clips.column("shot")))],
         "fingerprints": _fingerprints(manifest.root / "fingerprints.parquet", used),
     }
@@ -106,33 +105,6 @@ def write_tables(manifest: "Manifest", plan: Plan, folder: Path, limit: int) -> 
         written[name] = hub.Written({name: shards} if shards else {})
     _write_manifest(manifest, folder, written)
     return {name: config for name, config in written.items() if any(config.shards.values())}
-
-
-def public_sources(manifest: "Manifest", plan: Plan) -> pa.Table:
-    """The sources of the published clips: a public address without its password, or a name that leads nowhere."""
-    rows = hub.published_sources(manifest, plan).to_pylist()
-    for row in rows:
-        for column in ("origin", "sound_origin"):
-            row[column] = None if row[column] is None else without_password(row[column])
-        is_address = re.match(r"(?i)https?://", row["name"]) is not None
-        row["name"] = without_password(row["name"]) if is_address else _harmless(row["name"])
-    return pa.Table.from_pylist(rows, schema=plain_schema(CONFIGS["sources"][1]))
-
-
-def without_password(url: str) -> str:
-    """An address without the name and password that may stand before its host."""
-    try:
-        parts = urlsplit(url)
-    except ValueError:
-        return url
-    return urlunsplit(parts._replace(netloc=parts.netloc.rpartition("@")[2])) if "@" in parts.netloc else url
-
-
-def _harmless(name: str) -> str:
-    """A relative name as it is; of one that begins at a root or climbs, or of an address, only the last part."""
-    path = PurePosixPath(name)
-    climbs = path.is_absolute() or ".." in path.parts or "://" in name or "\\" in name or name.startswith("~")
-    return re.split(r"[/\\]", name)[-1] if climbs else name
 
 
 def _write(

@@ -1,103 +1,43 @@
-"""The dataset card: README.md with YAML front matter for the Hub, then the facts; all foreign text is escaped."""
+"""The dataset card below its head: the facts of what is published; all foreign text is escaped."""
 
 import json
-from collections.abc import Iterable, Iterator, Mapping, Sequence
-from typing import Any, Final
+from collections.abc import Iterable, Iterator, Sequence
+from typing import Final
 
-import yaml
-
-from manifests.publish import expressions, leakage, origins, standing
-from manifests.publish.facts import NOT_MEASURED, UNKNOWN, Facts
+from manifests.publish import balance, expressions, leakage, licences, links, origins, standing
+from manifests.publish.facts import UNKNOWN, Facts
 from manifests.publish.markdown import count, hours, many, table, text
-from manifests.text import printable
 
-_SIZES: Final = ((1_000, "n<1K"), (10_000, "1K<n<10K"), (100_000, "10K<n<100K"), (1_000_000, "100K<n<1M"))
-_LICENCES: Final = {  # the Hub's identifiers, by what sites and people write
-    "cc0-1.0": ("cc0-1.0", "cc0", "cc0 1.0"),
-    "cc-by-4.0": ("cc-by-4.0", "cc by 4.0"),
-    "cc-by-sa-4.0": ("cc-by-sa-4.0", "cc by-sa 4.0"),
-    "cc-by-nc-4.0": ("cc-by-nc-4.0", "cc by-nc 4.0"),
-    "cc-by-nc-sa-4.0": ("cc-by-nc-sa-4.0", "cc by-nc-sa 4.0"),
-    "cc-by-3.0": ("cc-by-3.0", "cc by 3.0", "creative commons attribution license (reuse allowed)"),  # YouTube's
-}
-_OF_THE_HUB: Final = """
-    apache-2.0 mit cc cc-by-2.0 cc-by-2.5 cc-by-sa-3.0 cc-by-nc-2.0 cc-by-nc-3.0 cc-by-nd-4.0 cc-by-nc-nd-3.0
-    cc-by-nc-nd-4.0 cc-by-nc-sa-2.0 cc-by-nc-sa-3.0 c-uda cdla-sharing-1.0 cdla-permissive-1.0
-    cdla-permissive-2.0 bsd bsd-2-clause bsd-3-clause gpl gpl-2.0 gpl-3.0 agpl-3.0 lgpl lgpl-3.0 gfdl mpl-2.0
-    odc-by odbl pddl etalab-2.0 eupl-1.2 openrail unlicense wtfpl isc zlib unknown other
-"""  # more of its identifiers: huggingface.co/docs/hub/repositories-licenses
-_LINK: Final = "README.md#sources-and-licences"
 _ROWS: Final = 40  # of a table of foreign names
-_ABSENT: Final = ("@absent", "@unusable")  # what stands for the hash of a model that did not work on the machine
 _NAMED: Final = 20  # ids of clips that were left out, for each reason
 
 
-def front_matter(facts: Facts, configs: Sequence[Mapping[str, Any]], infos: Sequence[Mapping[str, Any]]) -> str:
-    """Return the YAML head of the card, as the Hub reads it.
-
-    Args:
-        facts: of the clips.
-        configs: `configs` of the card: config_name and data_files.
-        infos: `dataset_info` of the card: features and sizes.
-    """
-    size = next((name for most, name in _SIZES if facts.clips < most), "n>1M")
-    head: dict[str, Any] = {
-        "pretty_name": printable(standing.title(facts)),
-        **_licence(facts),
-        "task_categories": ["video-classification", "image-to-video"],
-        "tags": ["talking-head", "emotion", "audio-visual", "face"],
-        "size_categories": [size],
-        "configs": list(configs),
-    }
-    if infos:
-        head["dataset_info"] = list(infos)
-    return f"---\n{yaml.safe_dump(head, sort_keys=False, allow_unicode=False, width=120)}---\n"
-
-
-def _licence(facts: Facts) -> dict[str, str]:
-    if facts.stated.licence is not None:
-        known = hub_licence(facts.stated.licence)
-        if known:
-            return {"license": known}
-        return {"license": "other", "license_name": printable(facts.stated.licence), "license_link": _LINK}
-    stated = [licence.name for licence in facts.licences]
-    if stated == [UNKNOWN] or not stated:
-        return {"license": "unknown"}
-    found = {hub_licence(name) for name in stated}
-    only = found.pop() if len(found) == 1 else None
-    if only:
-        return {"license": only}
-    return {"license": "other", "license_name": "several", "license_link": _LINK}
-
-
-def hub_licence(name: str) -> str | None:
-    """Return the Hub's identifier of a licence; None for one that it does not name."""
-    plain = " ".join(name.lower().split())
-    known = next((identifier for identifier, words in _LICENCES.items() if plain in words), None)
-    return known or (plain if plain in _OF_THE_HUB.split() else None)
-
-
-def body(facts: Facts, form: Sequence[str], charts: Iterable[str]) -> str:
+def body(facts: Facts, form: Sequence[str], charts: Iterable[str], columns: Sequence[str] = ()) -> str:
     """Return the card below its head.
 
     Args:
         facts: of the clips.
         form: lines of Markdown on what the folder holds and how it is loaded.
         charts: paths of the plots, relative to the card.
+        columns: lines of Markdown on columns of other tables than `clips`.
     """
     parts = [
         *_about(facts),
+        *standing.in_the_way(facts),
         *form,
         *_counts(facts),
         *_sources(facts),
         *_funnel(facts),
-        *_balance(facts, charts),
+        *balance.section(facts, charts),
         *expressions.section(facts.seen, facts.clips),
         *leakage.section(facts),
         *_recipe(facts),
         *_limits(facts),
-        *standing.section(facts),
+        *standing.consent(),
+        *links.section(facts.links),
+        *standing.citation(facts),
         *_columns(facts),
+        *columns,
     ]
     return "\n".join(parts) + "\n"
 
@@ -107,8 +47,9 @@ def _about(facts: Facts) -> Iterator[str]:
     yield f"# {text(standing.title(facts), 300)}"
     yield ""
     yield (
-        f"{many(facts.clips, 'clip')} ({hours(facts.seconds)} h) of talking faces, cut from "
-        f"{many(sum(licence.sources for licence in facts.licences), 'source')} by `moee curate`. {description}".rstrip()
+        f"{many(facts.clips, 'clip')} ({hours(facts.seconds)} h) of talking faces, {many(facts.identities, 'person')}, "
+        f"cut from {many(sum(licence.sources for licence in facts.licences), 'source')} by `moee curate`. "
+        f"{description}".rstrip()
     )
     yield ""
 
@@ -176,37 +117,29 @@ def _funnel(facts: Facts) -> Iterator[str]:
     yield ""
 
 
-def _balance(facts: Facts, charts: Iterable[str]) -> Iterator[str]:
-    yield from ("## Balance", "")
-    given = [(split.name, split.emotions) for split in facts.splits]
-    yield from _emotions("emotion, as given", given)
-    measured = [(split.name, split.measured) for split in facts.splits]
-    if any(set(found) - {NOT_MEASURED} for _, found in measured):
-        yield from _emotions("emotion, as measured", measured)
-    for path in charts:
-        yield f"![{text(path.rsplit('/', 1)[-1].removesuffix('.svg').replace('_', ' '))} by split]({path})"
-    yield ""
-
-
-def _emotions(title: str, splits: Sequence[tuple[str, Mapping[str, int]]]) -> Iterator[str]:
-    names = sorted({name for _, found in splits for name in found})
-    rows = [(text(name), *(count(found.get(name, 0)) for _, found in splits)) for name in names[:_ROWS]]
-    yield from table((title, *(name for name, _ in splits)), rows)
-    yield ""
-
-
 def _recipe(facts: Facts) -> Iterator[str]:
     yield from ("## How it was made", "")
-    yield f"- manifest: state {text(facts.state)}, schema version {facts.schema_version}"
-    yield f"- recipe hash: {', '.join(text(value) for value in facts.recipe_hashes[:_ROWS])}"
-    yield from (f"- model: {text(model)}" for model in facts.models[:_ROWS] if not model.endswith(_ABSENT))
-    yield from ("", "Every setting and threshold, and where it comes from:", "")
+    yield f"- state of the manifest: {text(facts.state)}, schema version {facts.schema_version}"
+    yield f"- recipe: {text(facts.recipe.get('name') or 'unnamed')}, hash {_listed(facts.recipe_hashes)}"
+    yield from ("", "The models that made the columns, and their licences:", "")
+    flagged = [*facts.noncommercial, *facts.in_the_way.models]
+    yield from licences.lines(facts.models, facts.seen.members, flagged)
+    yield (
+        "Every setting and threshold that the recipe names, and where it comes from; what it does not name keeps the "
+        "program's default. Pages named docs/ are those of the program, MoEE."
+    )
+    yield ""
     rows = ((text(name), text(value), text(origin, 200)) for name, value, origin in origins.rows(facts.recipe))
     yield from table(("setting", "value", "from"), rows)
-    yield from ("", "The recipe, resolved:", "", "```json")
+    yield from ("", "<details><summary>The recipe, resolved</summary>", "", "```json")
     # JSON has no line that begins with a fence: every one begins with a brace, a bracket, a space or a quote.
     yield json.dumps(facts.recipe, indent=2, ensure_ascii=True)
-    yield from ("```", "")
+    yield from ("```", "", "</details>", "")
+
+
+def _listed(values: Sequence[str]) -> str:
+    more = f" and {len(values) - _ROWS} more" if len(values) > _ROWS else ""
+    return ", ".join(text(value) for value in values[:_ROWS]) + more
 
 
 def _limits(facts: Facts) -> Iterator[str]:
@@ -214,7 +147,7 @@ def _limits(facts: Facts) -> Iterator[str]:
     if facts.unmeasured:
         columns = ", ".join(f"`{name}`" for name in facts.unmeasured)
         yield f"- Not measured or not given, null in every clip: {columns}."
-    absent = [text(model.rpartition("@")[0]) for model in facts.models if model.endswith(_ABSENT)]
+    absent = [text(model.rpartition("@")[0]) for model in facts.models if model.endswith(licences.ABSENT)]
     if absent:
         yield f"- Models that were missing, so what they measure is null or was found otherwise: {', '.join(absent)}."
     yield from expressions.limits(facts.seen)
@@ -222,7 +155,7 @@ def _limits(facts: Facts) -> Iterator[str]:
     if facts.noncommercial:
         models = ", ".join(text(model) for model in facts.noncommercial)
         yield f"- Not for commercial use as it is: the faces were embedded with {models}, whose licence forbids it."
-    yield "- Which language is spoken was not measured, so nothing here tells how the set is balanced over languages."
+    yield "- Which language is spoken was not measured: languages are what sources, or who published this, state."
     yield ""
 
 
@@ -230,3 +163,4 @@ def _columns(facts: Facts) -> Iterator[str]:
     yield from ("## Columns", "")
     rows = [(f"`{name}`", text(kind), text(unit), text(about)) for name, kind, unit, about in facts.columns]
     yield from table(("column of a clip", "type", "unit", "what it says"), rows)
+    yield ""

@@ -5,11 +5,10 @@ import sys
 import time
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Any, Final
-
-import typer
+from typing import TYPE_CHECKING, Any, Final
 
 from manifests.errors import ManifestError
+from manifests.publish import options as given
 from manifests.publish.markdown import many
 from manifests.terminal import print_json, print_lines
 from manifests.text import printable
@@ -23,79 +22,30 @@ _QUIET_SECONDS: Final = 30.0  # between lines when stderr is no terminal
 _NAMED: Final = 10
 _UNITS: Final = {"": 1, "K": 10**3, "M": 10**6, "G": 10**9}
 
-Folder = Annotated[
-    Path,
-    typer.Argument(metavar="DIR", help="What moee curate --out wrote, or with hf: a model."),
-]
-To = Annotated[
-    str,
-    typer.Option(
-        "--to",
-        metavar="PLACE",
-        help="hf:ORG/NAME on the Hugging Face Hub (token: HF_TOKEN, or hf auth login), or a folder: new, empty, or "
-        "published before. What it held is replaced, edits in its card are lost.",
-    ),
-]
-Form = Annotated[str, typer.Option("--form", metavar="NAME", help="hub, or dh-faceemovid-150: files named as there.")]
-ShardSize = Annotated[int, typer.Option("--shard-mb", min=1, help="MB after which the next Parquet file begins.")]
-Licence = Annotated[str | None, typer.Option("--license", metavar="TEXT", help="Licence of the whole, for the card.")]
-PrettyName = Annotated[
-    str | None, typer.Option("--pretty-name", metavar="TEXT", help="The card's name of the dataset.")
-]
-MaxShard = Annotated[str | None, typer.Option("--max-shard", metavar="SIZE", help="The same with a unit: 1GB, 500MB.")]
-Media = Annotated[
-    str,
-    typer.Option(
-        "--media",
-        metavar="HOW",
-        help="embedded: in the tables. files: beside them. none: no footage, only what moee rebuild needs.",
-    ),
-]
-Private = Annotated[
-    bool, typer.Option("--private", help="Make the repository private; nothing has to be allowed then.")
-]
-DryRun = Annotated[bool, typer.Option("--dry-run", help="With hf: make and show the plan, send nothing.")]
-Allow = Annotated[
-    list[str] | None,
-    typer.Option(
-        "--allow",
-        metavar="WHAT",
-        help="What may be public all the same: unlicensed, or a model that forbids commercial use. Again for more.",
-    ),
-]
-Stage = Annotated[
-    Path | None,
-    typer.Option("--stage", metavar="FOLDER", help="With hf: where the files are made first, and stay."),
-]
-Bundle = Annotated[
-    Path | None,
-    typer.Option("--bundle", metavar="FOLDER", help="With hf: and a model: the results bundle that its card shows."),
-]
-AsJson = Annotated[bool, typer.Option("--json", help="Print the result as JSON on stdout.")]
-
 
 def publish(
-    folder: Folder,
-    to: To,
-    form: Form = "hub",
-    shard_mb: ShardSize = 100,
-    licence: Licence = None,
-    pretty_name: PrettyName = None,
-    max_shard: MaxShard = None,
-    media: Media = "embedded",
-    private: Private = False,
-    allow: Allow = None,
-    dry_run: DryRun = False,
-    stage: Stage = None,
-    bundle: Bundle = None,
-    as_json: AsJson = False,
+    folder: given.Folder,
+    to: given.To,
+    form: given.Form = "hub",
+    shard_mb: given.ShardSize = 100,
+    licence: given.Licence = None,
+    pretty_name: given.PrettyName = None,
+    language: given.Language = None,
+    max_shard: given.MaxShard = None,
+    media: given.Media = "embedded",
+    private: given.Private = False,
+    allow: given.Allow = None,
+    dry_run: given.DryRun = False,
+    stage: given.Stage = None,
+    bundle: given.Bundle = None,
+    as_json: given.AsJson = False,
 ) -> None:
     """Publish the kept clips as a dataset that datasets.load_dataset reads: clips, splits, frames, sources, card."""
     limit = shard_mb * 1_000_000 if max_shard is None else _bytes_of(max_shard)
     if to.startswith("hf:"):
         from manifests.publish.models import is_model
 
-        asked = _Asked(private, licence, pretty_name, allow or [], dry_run)
+        asked = _Asked(private, licence, pretty_name, language or [], allow or [], dry_run)
         if bundle is not None or is_model(folder):
             _done(_push_model(folder, to, bundle, asked), as_json)
         elif form != "hub":
@@ -115,6 +65,7 @@ def publish(
             max_shard_bytes=limit,
             licence=licence,
             pretty_name=pretty_name,
+            languages=language or [],
             watch=progress.tell,
         )
     if as_json:
@@ -133,6 +84,7 @@ class _Asked:
     private: bool
     licence: str | None
     pretty_name: str | None
+    languages: list[str]
     allow: list[str]
     dry_run: bool
 

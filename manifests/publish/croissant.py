@@ -4,7 +4,7 @@ The context is that of the specification (docs.mlcommons.org/croissant/docs/croi
 """
 
 import re
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
 from typing import Any, Final
 
@@ -57,6 +57,14 @@ _CONTEXT: Final = {
     "subField": "cr:subField",
     "transform": "cr:transform",
 }
+_SHARD: Final = re.compile(r"-\d{5,}-of-\d{5,}(?=\.parquet$)")
+_VIDEOS: Final = {
+    "@type": "cr:FileSet",
+    "@id": "clips/files",
+    "name": "clips/files",
+    "encodingFormat": "video/mp4",
+    "includes": "data/*/*/*.mp4",
+}
 _TYPES: Final = {"video": "sc:VideoObject", "audio": "sc:AudioObject"}
 
 
@@ -66,12 +74,17 @@ def croissant(root: Path, known: Mapping[str, Written], about: Mapping[str, Any]
     Args:
         root: the folder.
         known: path below it -> hash and size; those that end in .parquet are described.
-        about: name, description and licence of the data set, and its version.
+        about: name, description and licence of the data set, its version, keywords, and codes of its languages.
 
     Returns:
-        JSON-LD: every file with its hash, and a record set for each file with the columns as fields.
+        JSON-LD: every table with its hash, the files of each split as a set with one record set of its columns, so
+        that a thousand files of a split are described once, and clips that are files as a set.
     """
     tables = sorted(name for name in known if name.endswith(".parquet"))
+    groups: dict[str, list[str]] = {}
+    for name in tables:
+        groups.setdefault(_SHARD.sub("", name).removesuffix(".parquet"), []).append(name)
+    videos = [_VIDEOS] if any(name.endswith(".mp4") for name in known) else []
     return {
         "@context": _CONTEXT,
         "@type": "sc:Dataset",
@@ -81,9 +94,15 @@ def croissant(root: Path, known: Mapping[str, Written], about: Mapping[str, Any]
         "description": printable(str(about["description"])),
         "license": printable(str(about["licence"])),
         "version": str(about["version"]),
+        "keywords": list(about["keywords"]),
+        **({"inLanguage": list(about["languages"])} if about["languages"] else {}),
         "citeAs": "MoEE, arXiv 2501.01808",
-        "distribution": [_file(name, known[name]) for name in tables],
-        "recordSet": [_records(name, pq.read_schema(root / name)) for name in tables],
+        "distribution": [
+            *(_file(name, known[name]) for name in tables),
+            *(_set(own, names) for own, names in groups.items()),
+            *videos,
+        ],
+        "recordSet": [_records(own, pq.read_schema(root / names[0])) for own, names in groups.items()],
     }
 
 
@@ -99,19 +118,30 @@ def _file(name: str, written: Written) -> dict[str, Any]:
     }
 
 
-def _records(name: str, fields: Iterable[pa.Field]) -> dict[str, Any]:
-    own = name.removesuffix(".parquet")
+def _set(own: str, names: Sequence[str]) -> dict[str, Any]:
+    """The files of a split, or the only file of a table."""
+    pattern = f"{own}-*.parquet" if _SHARD.search(names[0]) else names[0]
+    return {
+        "@type": "cr:FileSet",
+        "@id": f"{own}/files",
+        "name": f"{own}/files",
+        "encodingFormat": "application/x-parquet",
+        "includes": pattern,
+    }
+
+
+def _records(own: str, fields: Iterable[pa.Field]) -> dict[str, Any]:
     return {
         "@type": "cr:RecordSet",
         "@id": own,
         "name": own,
-        "field": [_field(name, own, field) for field in fields],
+        "field": [_field(own, field) for field in fields],
     }
 
 
-def _field(name: str, own: str, field: pa.Field) -> dict[str, Any]:
+def _field(own: str, field: pa.Field) -> dict[str, Any]:
     is_list = pa.types.is_list(field.type)
-    source: dict[str, Any] = {"fileObject": {"@id": name}, "extract": {"column": field.name}}
+    source: dict[str, Any] = {"fileSet": {"@id": f"{own}/files"}, "extract": {"column": field.name}}
     kind = _kind(field.type.value_type if is_list else field.type)
     if field.name in MEDIA and field.type == FILE:
         kind = _TYPES[field.name]

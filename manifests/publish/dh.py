@@ -16,12 +16,14 @@ from manifests.emotions import columns as emotion_columns
 from manifests.errors import ManifestError
 from manifests.files import Written, file_hash
 from manifests.publish import dh_card
+from manifests.publish.described import summary_of, write_card
 from manifests.publish.dh_names import GIVEN, Name, Names, emotion_of, former_names, name_clips
 from manifests.publish.facts import Told, gather
 from manifests.publish.features import plain_schema
 from manifests.publish.frames import FRAMES, clip_frames
-from manifests.publish.hub import published_sources
+from manifests.publish.hub_card import frames_words
 from manifests.publish.markdown import many
+from manifests.publish.places import published_sources
 from manifests.publish.plan import SPLITS, Plan, check_files, has_no_splits, kept_clips, wrong_hash
 from manifests.publish.shards import GROUP_FRAMES, Shard, regrouped, write_file
 from manifests.publish.target import record_of
@@ -89,8 +91,6 @@ def write_dh(
     Raises:
         ManifestError: no clip has a name, a clip's file is not the one in the manifest, or the copy differs.
     """
-    from manifests.publish.run import summary_of, write_card
-
     names, plan = _named(manifest, place)
     check_files(manifest.root, plan.clips)
     known = _copy_all(manifest.root, plan.clips, names, new, watch)
@@ -104,6 +104,7 @@ def write_dh(
         facts,
         dh_card.front_matter(facts, shards, new),
         dh_card.lines(facts, len({name.actor for name in names.clips.values()})),
+        frames_words(),
     )
     known |= {shard.path.relative_to(new).as_posix(): Written(shard.sha256, shard.bytes) for shard in shards}
     given = {clip: [name.actor, name.emotion, name.take] for clip, name in sorted(names.clips.items())}

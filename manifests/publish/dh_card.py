@@ -4,10 +4,9 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
-from manifests.publish import card
 from manifests.publish.dh_names import GIVEN, MEASURED
 from manifests.publish.facts import Facts
-from manifests.publish.hub_card import frames_words
+from manifests.publish.head import front_matter as matter
 from manifests.publish.markdown import many
 from manifests.publish.shards import Shard, contents
 
@@ -25,7 +24,7 @@ def front_matter(facts: Facts, shards: Sequence[Shard], root: Path) -> str:
         configs.append({"config_name": "frames", "data_files": [{"split": "clips", "path": "frames/*.parquet"}]})
     configs.append({"config_name": "sources", "data_files": [{"split": "sources", "path": "sources.parquet"}]})
     about = contents(shards)
-    return card.front_matter(facts, [{**config, "description": about} for config in configs], [])
+    return matter(facts, [{**config, "description": about} for config in configs], [])
 
 
 def lines(facts: Facts, actors: int) -> list[str]:
@@ -56,5 +55,4 @@ def lines(facts: Facts, actors: int) -> list[str]:
         "below. `moee curate FOLDER --recipe dh-faceemovid` understands the file names and reads the labels in "
         "`metadata.parquet`.",
         "",
-        *frames_words(),
     ]

@@ -9,6 +9,9 @@ import pyarrow.compute as pc
 
 from manifests.publish import gate
 from manifests.publish.expressions import Seen, gather_seen, given_label, measured_label
+from manifests.publish.languages import code_of, of_clips
+from manifests.publish.links import Links, gather_links
+from manifests.publish.places import published_sources
 from manifests.publish.plan import SPLITS, Plan
 
 if TYPE_CHECKING:
@@ -34,6 +37,7 @@ class SplitFacts:
     lengths: list[float]  # s
     faces: list[float]  # px
     measured: dict[str, int] = field(default_factory=dict)  # emotions as seen in the face
+    languages: dict[str, int] = field(default_factory=dict)  # as the sources state them
 
 
 @dataclass(frozen=True)
@@ -45,14 +49,20 @@ class Licence:
     clips: int
     seconds: float
 
+    @property
+    def unknown(self) -> bool:
+        """Whether these are the sources that state none."""
+        return self.name == UNKNOWN
+
 
 @dataclass(frozen=True)
 class Stated:
-    """What who publishes states: licence of the whole, name of the dataset, what may be public all the same."""
+    """What who publishes states: licence and languages of the whole, its name, what may be public all the same."""
 
     licence: str | None = None
     pretty_name: str | None = None
     allowed: tuple[str, ...] = ()
+    languages: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True)
@@ -88,11 +98,18 @@ class Facts:
     columns: list[tuple[str, str, str, str]] = field(default_factory=list)
     seen: Seen = field(default_factory=Seen)
     in_the_way: gate.Found = field(default_factory=gate.Found)
+    links: Links = field(default_factory=Links)
 
     @property
     def clips(self) -> int:
         """All published clips."""
         return sum(split.clips for split in self.splits)
+
+    @property
+    def languages(self) -> list[str]:
+        """Codes of the languages that the sources of published clips or who publishes state."""
+        stated = {code_of(name) for split in self.splits for name in split.languages if name != UNKNOWN}
+        return sorted({code for code in stated if code} | set(self.stated.languages))
 
     @property
     def seconds(self) -> float:
@@ -104,7 +121,7 @@ def gather(manifest: "Manifest", plan: Plan, told: Told) -> Facts:
     """Return the facts of what is published, counted in Arrow."""
     from manifests.schema import SCHEMA_VERSION, schema
 
-    clips, persons = plan.clips, _persons(plan)
+    clips, persons, sources = plan.clips, _persons(plan), published_sources(manifest, plan)
     models = manifest.table("outcomes", ["models"]).column("models")
     embeddings = manifest.table("embeddings", ["model", "noncommercial"])
     flagged = embeddings.filter(embeddings.column("noncommercial")).column("model")
@@ -114,8 +131,8 @@ def gather(manifest: "Manifest", plan: Plan, told: Told) -> Facts:
         recipe_hashes=sorted(pc.unique(clips.column("recipe")).to_pylist()),
         state=str(manifest.content.get("state", "")),
         summary=manifest.summary(),
-        splits=[_split_facts(name, plan.of(name)) for name in plan.splits],
-        licences=_licences(manifest, clips),
+        splits=[_split_facts(name, plan.of(name), sources) for name in plan.splits],
+        licences=_licences(sources, clips),
         datasets=_counted(clips.column("dataset")),
         models=sorted(pc.unique(pc.list_flatten(models)).to_pylist()),
         noncommercial=sorted(pc.unique(flagged).to_pylist()),
@@ -132,15 +149,20 @@ def gather(manifest: "Manifest", plan: Plan, told: Told) -> Facts:
         certificate=told.certificate,
         stated=told.stated,
         columns=[
-            (name, str(kind), note.get(b"unit", b"").decode(), note.get(b"description", b"").decode())
+            (name, _type(kind), note.get(b"unit", b"").decode(), note.get(b"description", b"").decode())
             for name, kind, note in notes
         ],
         seen=gather_seen(clips),
         in_the_way=gate.look(manifest, clips),
+        links=gather_links(manifest.root, sources),
     )
 
 
-def _split_facts(name: str, clips: pa.Table) -> SplitFacts:
+def _type(kind: pa.DataType) -> str:
+    return f"list of {kind.value_type}" if pa.types.is_list(kind) else str(kind)
+
+
+def _split_facts(name: str, clips: pa.Table, sources: pa.Table) -> SplitFacts:
     identities = clips.column("identity")
     known = pc.drop_null(identities)
     persons = [row["counts"] for row in pc.value_counts(known).to_pylist()]
@@ -155,6 +177,7 @@ def _split_facts(name: str, clips: pa.Table) -> SplitFacts:
         lengths=clips.column("seconds").to_pylist(),
         faces=pc.drop_null(clips.column("face_size")).to_pylist(),
         measured=_counted(measured_label(clips), NOT_MEASURED),
+        languages=_counted(of_clips(clips, sources)),
     )
 
 
@@ -167,8 +190,7 @@ def _persons(plan: Plan) -> Counter[str]:
     return found
 
 
-def _licences(manifest: "Manifest", clips: pa.Table) -> list[Licence]:
-    sources = manifest.table("sources", ["id", "licence"])
+def _licences(sources: pa.Table, clips: pa.Table) -> list[Licence]:
     names = dict(zip(sources.column("id").to_pylist(), sources.column("licence").to_pylist(), strict=True))
     sums = clips.group_by("source").aggregate([([], "count_all"), ("seconds", "sum")]).to_pylist()
     found: dict[str, list[float]] = {}
@@ -181,6 +203,6 @@ def _licences(manifest: "Manifest", clips: pa.Table) -> list[Licence]:
     return sorted(listed, key=lambda licence: (licence.name == UNKNOWN, -licence.clips, licence.name))
 
 
-def _counted(column: pa.ChunkedArray, nothing: str = UNKNOWN) -> dict[str, int]:
+def _counted(column: pa.ChunkedArray | pa.Array, nothing: str = UNKNOWN) -> dict[str, int]:
     counts = Counter({row["values"] or nothing: row["counts"] for row in pc.value_counts(column).to_pylist()})
     return dict(sorted(counts.items(), key=lambda item: (item[0] == nothing, item[0])))

@@ -1,17 +1,16 @@
 """What may not be public without being named: rows whose source has no licence, models that forbid commercial use."""
 
-import importlib.util
-import tomllib
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass, field
-from pathlib import Path
 from typing import TYPE_CHECKING, Final
 
 import pyarrow as pa
 import pyarrow.compute as pc
 
 from manifests.errors import ManifestError
+from manifests.publish.licences import ABSENT, plain, registered
 from manifests.publish.markdown import many
+from manifests.publish.places import public_name
 from manifests.text import printable
 
 if TYPE_CHECKING:
@@ -72,19 +71,20 @@ def _unlicensed(manifest: "Manifest", clips: pa.Table) -> dict[str, tuple[str, i
     rows = manifest.table("sources", ["id", "name", "licence"]).to_pylist()
     known = {row["id"] for row in rows if " ".join((row["licence"] or "").lower().split()) not in _NONE}
     names = {row["id"]: row["name"] for row in rows}
-    return {source: (names.get(source) or source, used[source]) for source in sorted(used) if source not in known}
+    found = {source: (public_name(names.get(source) or source), used[source]) for source in used if source not in known}
+    return dict(sorted(found.items(), key=lambda item: (-item[1][1], item[1][0], item[0])))
 
 
 def _models(manifest: "Manifest", clips: pa.Table) -> dict[str, str]:
     embedded = manifest.table("embeddings", ["model", "noncommercial"])
     faces = pc.unique(embedded.filter(embedded.column("noncommercial")).column("model")).to_pylist()
-    found = {_plain(model): "the column identity" for model in sorted(faces)}
+    found = {plain(model): "the column identity" for model in sorted(faces)}
     found |= dict.fromkeys(_members(clips), "the columns of emotions or action units")
-    flagged = _registered()
+    flagged = {name for name, terms in registered().items() if terms.noncommercial}
     used = pc.unique(pc.list_flatten(manifest.table("outcomes", ["models"]).column("models"))).to_pylist()
     for model in sorted(used):
-        if _plain(model) in flagged and not model.endswith(("@absent", "@unusable")):
-            found.setdefault(_plain(model), "columns of the clips")
+        if plain(model) in flagged and not model.endswith(ABSENT):
+            found.setdefault(plain(model), "columns of the clips")
     return found
 
 
@@ -100,21 +100,3 @@ def _named(rows: pa.Table) -> set[str]:
     members = pc.unique(pc.list_flatten(rows.column("members"))).to_pylist()
     units = pc.unique(rows.column("action_units_model")).to_pylist()
     return {name for name in (*members, *units) if name}
-
-
-def _registered() -> Mapping[str, str]:
-    """Models of the weights registry that forbid commercial use: name -> licence.
-
-    The registry is read as data: this package imports nothing of the project, and without the registry's package the
-    flags in the tables are all there is.
-    """
-    found = importlib.util.find_spec("perception")  # found, not loaded
-    folders = (found.submodule_search_locations if found else None) or []
-    path = next((path for folder in folders if (path := Path(folder) / "weights.toml").is_file()), None)
-    words = "model = []" if path is None else path.read_text(encoding="utf-8")
-    return {model["name"]: model["licence"] for model in tomllib.loads(words)["model"] if model["noncommercial"]}
-
-
-def _plain(model: str) -> str:
-    """A model's name without the hash of its file."""
-    return model.partition("@")[0]

@@ -14,6 +14,7 @@ from manifests.errors import ManifestError
 from manifests.publish.features import FILE, plain_schema
 from manifests.publish.frames import FRAMES, clip_frames
 from manifests.publish.markdown import many
+from manifests.publish.places import SOURCES, published_sources
 from manifests.publish.plan import Plan, wrong_hash
 from manifests.publish.shards import (
     GROUP_BYTES,
@@ -40,7 +41,6 @@ CLIPS: Final = pa.schema(
         pa.field("audio", FILE),
     ]
 )
-SOURCES: Final = pa.schema([field for field in schema("sources") if field.name != "schema_version"])
 CONFIGS: Final = {"default": ("data", CLIPS), "frames": ("frames", FRAMES), "sources": ("sources", SOURCES)}
 
 
@@ -79,19 +79,6 @@ def write_hub(manifest: "Manifest", plan: Plan, folder: Path, limit: int, watch:
     }
     _read_back(plan, written["default"], watch)
     return {name: config for name, config in written.items() if any(config.shards.values())}
-
-
-def published_sources(manifest: "Manifest", plan: Plan) -> pa.Table:
-    """The sources of the published clips; of local files the place on this machine is left out."""
-    rows = manifest.table("sources")
-    used = pc.unique(plan.clips.column("source"))
-    rows = rows.filter(pc.is_in(rows.column("id"), value_set=used)).select(SOURCES.names)
-    for name in ("origin", "sound_origin"):
-        column = rows.column(name)
-        public = pc.match_substring_regex(column, "^(?i:https?)://")
-        index = rows.schema.get_field_index(name)
-        rows = rows.set_column(index, name, pc.if_else(pc.fill_null(public, False), column, None))
-    return rows.cast(plain_schema(SOURCES))
 
 
 def _write_clips(manifest: "Manifest", plan: Plan, folder: Path, limit: int, watch: Watch) -> dict[str, list[Shard]]:

@@ -83,7 +83,6 @@ def lines(facts: Facts, written: Mapping[str, Written]) -> list[str]:
         "",
         *held,
         "",
-        *(frames_words() if "frames" in written else []),
     ]
 
 
@@ -91,6 +90,8 @@ def frames_words() -> list[str]:
     """Return the lines on the columns of `frames`."""
     own = "; ".join(f"`{name}`: {about}" for name, about in ABOUT.items())
     return [
+        "## Columns of frames",
+        "",
         f"In `frames`, {own}. Boxes are pixels of the displayed source picture (`source_width` x `source_height` of "
         "the clip), landmarks are x, y, z in 1/16384 of its long side: a clip exported with a crop or another frame "
         "rate shows the same face at another place and time step. `blendshapes` are 52 weights in 1/65535, null where "

@@ -6,15 +6,19 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final
 
 import pyarrow as pa
+import pyarrow.compute as pc
 
 from manifests.errors import ManifestError
 from manifests.files import Written, write_aside
 from manifests.publish import hub
+from manifests.publish.described import describe, summary_of, write_card
 from manifests.publish.facts import Facts, Told, gather
-from manifests.publish.features import plain_schema
+from manifests.publish.features import FILE, plain_schema, yaml_features
 from manifests.publish.frames import FRAMES, clip_frames
+from manifests.publish.head import front_matter
 from manifests.publish.hub_card import frames_words
 from manifests.publish.markdown import many
+from manifests.publish.places import published_sources
 from manifests.publish.plan import Plan, check_files, plan_by_split, wrong_hash
 from manifests.publish.shards import GROUP_FRAMES, Shard, contents, regrouped, write_file, write_shards
 from manifests.schema import schema
@@ -46,9 +50,6 @@ def write_linked(
     Raises:
         ManifestError: nothing to publish, a clip's file is missing or damaged, or cannot be written.
     """
-    from manifests.publish import card
-    from manifests.publish.run import summary_of, write_card
-
     plan = plan_by_split(manifest)
     check_files(manifest.root, plan.clips)
     known: dict[str, Written] = {}
@@ -60,12 +61,15 @@ def write_linked(
             watch("written", len(known), plan.clips.num_rows)
         tables.append(_table(clips, folder))
     frames = _frames(manifest, plan, new / "frames", limit)
-    sources = hub.published_sources(manifest, plan)
+    sources = published_sources(manifest, plan)
     last = write_file(new / "sources", "sources.parquet", sources.schema, regrouped([sources], GROUP_FRAMES))
     facts = gather(manifest, plan, told)
-    write_card(new, facts, card.front_matter(facts, configs(plan, tables), []), lines(facts, bool(frames)))
+    front = front_matter(facts, configs(plan, tables), [_info(plan, tables)])
+    write_card(new, facts, front, lines(facts, bool(frames)), frames_words() if frames else ())
     shards = [*tables, *frames, last]
-    return summary_of(facts, plan), known | _held(new, shards)
+    known |= _held(new, shards)
+    describe(facts, new, known)
+    return summary_of(facts, plan), known
 
 
 def _held(new: Path, shards: list[Shard]) -> dict[str, Written]:
@@ -117,6 +121,19 @@ def configs(plan: Plan, tables: list[Shard]) -> list[dict[str, Any]]:
     return [{"config_name": "default", "default": True, "description": contents(tables), "data_files": files}]
 
 
+def _info(plan: Plan, tables: list[Shard]) -> dict[str, Any]:
+    """Features and sizes as `load_dataset` gives them: `file_name` becomes `video`."""
+    sizes = [pc.sum(plan.of(split).column("file_bytes")).as_py() or 0 for split in plan.splits]
+    splits = [
+        {"name": split, "num_bytes": size, "num_examples": len(plan.splits[split])}
+        for split, size in zip(plan.splits, sizes, strict=True)
+    ]
+    columns = [pa.field("video", FILE), *(item for item in CLIPS if item.name != "file_name")]
+    whole = sum(sizes)
+    held = {"download_size": whole + sum(shard.bytes for shard in tables), "dataset_size": whole}
+    return {"config_name": "default", "features": yaml_features(pa.schema(columns)), "splits": splits, **held}
+
+
 def lines(facts: Facts, frames: bool) -> list[str]:
     """Return the card's lines on what the folder holds and how it is loaded."""
     first = facts.splits[0].name
@@ -135,5 +152,4 @@ def lines(facts: Facts, frames: bool) -> list[str]:
         "- `sources/sources.parquet`: where the sources come from, licence, hash, stream facts",
         *(["- `frames/*.parquet`: a row per clip and frame of its face"] if frames else []),
         "",
-        *(frames_words() if frames else []),
     ]

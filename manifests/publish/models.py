@@ -13,7 +13,7 @@ import yaml
 from manifests.errors import ManifestError
 from manifests.files import file_hash
 from manifests.publish import gate, versions
-from manifests.publish.card import hub_licence
+from manifests.publish.head import hub_licence
 from manifests.publish.markdown import table, text
 from manifests.publish.push import Outgoing, Say, record_at
 from manifests.publish.remote import Remote, repo_of

@@ -2,7 +2,7 @@
 
 import hashlib
 import json
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final
@@ -10,9 +10,11 @@ from typing import TYPE_CHECKING, Any, Final
 from manifests.certificate import FILE, VERSION
 from manifests.errors import ManifestError
 from manifests.files import Written
-from manifests.publish import card, certified, charts, target
-from manifests.publish.facts import UNKNOWN, Facts, Stated, Told, gather
-from manifests.publish.plan import Plan, check_files, plan_by_split
+from manifests.publish import certified, links, target
+from manifests.publish.described import describe, summary_of, write_card
+from manifests.publish.facts import Stated, Told, gather
+from manifests.publish.languages import checked
+from manifests.publish.plan import check_files, plan_by_split
 from manifests.text import nearest, printable
 
 if TYPE_CHECKING:
@@ -22,7 +24,7 @@ if TYPE_CHECKING:
 FORMS: Final = ("hub", "dh-faceemovid-150", "bare", "files")
 MEDIA: Final = {"embedded": "hub", "files": "files", "none": "bare"}  # how clips go along -> form
 SHARD_BYTES: Final = 100_000_000  # a reader that streams may hold a whole file: Arrow reads ahead
-_VERSION: Final = 5  # of what is written; a change publishes again
+_VERSION: Final = 6  # of what is written; a change publishes again
 _LONGEST: Final = 200  # characters of a licence or a name that go into the card's head
 _SHOWN: Final = 40  # characters of what was published before
 _MOST_FILES, _MOST_IN_FOLDER = 100_000, 10_000  # the Hub's advice
@@ -70,6 +72,7 @@ def publish(
     licence: str | None = None,
     pretty_name: str | None = None,
     allowed: Sequence[str] = (),
+    languages: Sequence[str] = (),
     watch: "Watch" = lambda what, done, total: None,
 ) -> Published:
     """Publish the kept clips of a manifest to a folder, with everything that is known of them.
@@ -85,6 +88,7 @@ def publish(
         licence: of the whole, for the card; None takes what the sources state.
         pretty_name: for the card; None names the recipe.
         allowed: for the card: what may be public though its licence forbids or lacks it.
+        languages: codes of the languages that are spoken (`en`), for the card, beside those that sources state.
         watch: told what is done, how many clips of how many.
 
     Returns:
@@ -100,7 +104,8 @@ def publish(
         raise ManifestError(f"There is no form {printable(form)!r}: {nearest(form, FORMS)}")
     if max_shard_bytes < 1:
         raise ManifestError("A file of clips must be allowed to hold at least one byte.")
-    stated = Stated(_words_of("licence", licence), _words_of("pretty name", pretty_name), tuple(sorted(allowed)))
+    words = _words_of("licence", licence), _words_of("pretty name", pretty_name)
+    stated = Stated(*words, tuple(sorted(allowed)), checked(languages))
     place = target.place_of(to)
     manifest = manifests.open(folder)
     target.check_place(place, manifest.root)
@@ -117,8 +122,6 @@ def publish(
         with target.told_errors(place, manifest.root):
             writer = {"hub": _hub, "dh-faceemovid-150": _dh, "bare": _bare, "files": _linked}[form]
             result, known = writer(manifest, new, place, max_shard_bytes, _told(manifest, found, stated, new), watch)
-            if form != "dh-faceemovid-150":
-                _describe(manifest, new, stated, known)
         _refuse_changed(manifest)
         last = "metadata.parquet" if form == "dh-faceemovid-150" else "data"
         base = {"form": form, "key": key, "of": _of(manifest), "stated": {**asdict(stated), "shard": max_shard_bytes}}
@@ -156,21 +159,6 @@ def _told(manifest: "Manifest", found: certified.Stored, stated: Stated, new: Pa
     return Told(content, stated)
 
 
-def _describe(manifest: "Manifest", new: Path, stated: Stated, known: Mapping[str, Written]) -> None:
-    """Write croissant.json for the tables below `new`."""
-    from manifests.publish.croissant import NAME, croissant
-
-    licences = {row or UNKNOWN for row in manifest.table("sources", ["licence"]).column("licence").to_pylist()}
-    about = {
-        "name": stated.pretty_name or f"Talking-head clips, recipe {manifest.recipe.get('name') or 'unnamed'}",
-        "description": manifest.recipe.get("description") or "Talking faces, cut by moee curate.",
-        "licence": stated.licence or ", ".join(sorted(licences)),
-        "version": f"1.0.0+{str(manifest.content.get('state', ''))[:16]}",
-    }
-    content = croissant(new, known, about)
-    (new / NAME).write_text(json.dumps(content, indent=1, ensure_ascii=True) + "\n", encoding="utf-8")
-
-
 def _dh(
     manifest: "Manifest", new: Path, place: Path, limit: int, told: Told, watch: "Watch"
 ) -> tuple[dict[str, Any], dict[str, Written]]:
@@ -198,39 +186,21 @@ def _bare(
 def _hub(
     manifest: "Manifest", new: Path, place: Path, limit: int, told: Told, watch: "Watch"
 ) -> tuple[dict[str, Any], dict[str, Written]]:
-    from manifests.publish import hub_card
+    from manifests.publish import head, hub_card
     from manifests.publish.hub import write_hub
 
     plan = plan_by_split(manifest)
     check_files(manifest.root, plan.clips)
     written = write_hub(manifest, plan, new, limit, watch)
     facts = gather(manifest, plan, told)
-    head = card.front_matter(facts, hub_card.configs(written), hub_card.infos(written))
-    write_card(new, facts, head, hub_card.lines(facts, written))
+    front = head.front_matter(facts, hub_card.configs(written), hub_card.infos(written))
+    write_card(
+        new, facts, front, hub_card.lines(facts, written), hub_card.frames_words() if "frames" in written else ()
+    )
     shards = [shard for config in written.values() for files in config.shards.values() for shard in files]
     known = {shard.path.relative_to(new).as_posix(): Written(shard.sha256, shard.bytes) for shard in shards}
+    describe(facts, new, known)
     return summary_of(facts, plan), known
-
-
-def write_card(new: Path, facts: Facts, head: str, form: list[str]) -> None:
-    """Write README.md and its plots."""
-    folder = new / "charts"
-    folder.mkdir()
-    drawn = charts.draw(facts.splits)
-    for name, picture in drawn.items():
-        (folder / name).write_text(picture, encoding="utf-8")
-    text = card.body(facts, form, [f"charts/{name}" for name in drawn])
-    (new / "README.md").write_text(f"{head}\n{text}", encoding="utf-8")
-
-
-def summary_of(facts: Facts, plan: Plan) -> dict[str, Any]:
-    """What .published.json keeps of the result."""
-    return {
-        "clips": facts.clips,
-        "hours": facts.seconds / 3600,
-        "splits": {split: len(clips) for split, clips in plan.splits.items()},
-        "left_out": plan.left_out,
-    }
 
 
 def _of(manifest: "Manifest") -> dict[str, Any]:
@@ -255,7 +225,8 @@ def _key(manifest: "Manifest", form: str, limit: int, found: certified.Stored, s
 
     decisive_keys = ("schema_version", "tables", *FRAME_TABLES, "stages", "recipe")
     content = {name: manifest.content[name] for name in decisive_keys}
-    decisive = [_VERSION, form, limit, found.content, found.wanted, VERSION, asdict(stated), content]
+    asked = links.key(manifest.root)
+    decisive = [_VERSION, form, limit, found.content, found.wanted, VERSION, asdict(stated), content, asked]
     return hashlib.sha256(json.dumps(decisive, sort_keys=True).encode()).hexdigest()
 
 

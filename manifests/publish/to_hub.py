@@ -10,7 +10,7 @@ from typing import Any
 
 from manifests.errors import ManifestError
 from manifests.files import read_json
-from manifests.publish import changes, gate, versions
+from manifests.publish import changes, gate, standing, versions
 from manifests.publish import forget as forgetting
 from manifests.publish.hub import Watch
 from manifests.publish.plan import plan_by_split
@@ -68,6 +68,7 @@ def publish_to_hub(
     max_shard_bytes: int = SHARD_BYTES,
     licence: str | None = None,
     pretty_name: str | None = None,
+    languages: Sequence[str] = (),
     allow: Sequence[str] = (),
     dry_run: bool = False,
     stage: str | Path | None = None,
@@ -81,9 +82,9 @@ def publish_to_hub(
     Args:
         folder: a folder that `moee curate --out` wrote; it is only read.
         to: `hf:ORG/NAME`. private: of a repository that is made.
-        media: `embedded` (in Parquet), or `none`, for what may be shared when footage may not.
+        media: `embedded` (in Parquet), `files`, or `none`, for what may be shared when footage may not.
         max_shard_bytes: a Parquet file is closed when it holds about so much.
-        licence, pretty_name: for the card; see `publish`.
+        licence, pretty_name, languages: for the card; see `publish`.
         allow: `unlicensed`, and names of models, that may be public all the same.
         dry_run: make the folder and the plan, and send nothing.
         stage: where the folder is made first, and stays; None: in the cache, until everything is there.
@@ -116,6 +117,7 @@ def publish_to_hub(
         max_shard_bytes=max_shard_bytes,
         licence=licence,
         pretty_name=pretty_name,
+        languages=languages,
         allowed=allow,
         watch=watch,
     )
@@ -128,7 +130,7 @@ def publish_to_hub(
         done.clips,
         _changes(remote, head, former, record, place),
     )
-    card = _card_of(name, (place / CARD).read_text(encoding="utf-8"))
+    card = _card_of(remote, known[-1].name, (place / CARD).read_text(encoding="utf-8"))
     if forget:
         known = [replace(known[-1], changes="earlier versions were taken away")]
     files = outgoing(files_of(place, record), card, record, known)
@@ -141,10 +143,13 @@ def publish_to_hub(
     return Pushed(**{**pushed, "published": done, "allowed": list(allow)})
 
 
-def _card_of(name: str, card: str) -> str:
-    """The card of a folder with the repository's name where it says how to load it."""
-    return card.replace('load_dataset("FOLDER"', f'load_dataset("{name}"').replace(
-        "\nmoee rebuild FOLDER ", f"\nmoee rebuild hf:{name} "
+def _card_of(remote: Remote, version: str, card: str) -> str:
+    """The card of a folder with the repository where it says how to load, to rebuild and to cite it."""
+    address = f"  howpublished = {{{remote.url}}},\n  version = {{{version}}},\n"
+    return (
+        card.replace('load_dataset("FOLDER"', f'load_dataset("{remote.name}"')
+        .replace("\nmoee rebuild FOLDER ", f"\nmoee rebuild hf:{remote.name} ")
+        .replace(f"\n{standing.NOTE}", f"\n{address}{standing.NOTE}", 1)
     )
 
 

@@ -70,7 +70,8 @@ def test_no_password_and_no_place_on_this_machine_is_in_any_byte(dataset: Path, 
 def test_nothing_that_shows_a_face_is_in_it(dataset: Path, tmp_path: Path) -> None:
     folder = written(dataset, tmp_path / "bare")
     held = {path.name for path in folder.iterdir()}
-    assert held <= {"README.md", "charts", "data", "fingerprints", "manifest.json", "shots", "sources"}
+    described = {"README.md", "LICENSE.md", "charts", "croissant.json"}
+    assert held <= {*described, "data", "fingerprints", "manifest.json", "shots", "sources"}
     assert {path.suffix for path in folder.rglob("*") if path.is_file()} == {".md", ".svg", ".json", ".parquet"}
     columns = {name for config in bare.CONFIGS.values() for name in config[1].names}
     assert not columns & {"vector", "landmarks", "blendshapes", "video", "audio"}

@@ -20,7 +20,7 @@ def rows_of(folder: Path, config: str = "data") -> pa.Table:
     return pa.concat_tables(
         [
             pq.read_table(path, columns=[name for name in pq.read_schema(path).names if name not in ("video", "audio")])
-            for path in sorted((folder / config).glob("*.parquet"))
+            for path in sorted((folder / config).rglob("*.parquet"))
         ]
     )
 
@@ -78,25 +78,27 @@ def test_the_head_is_what_the_hubs_own_library_takes(hub: Path) -> None:
     assert card.text.lstrip().startswith("# ")
 
 
-@pytest.mark.parametrize("form", ["hub", "bare"])
+@pytest.mark.parametrize("form", ["hub", "bare", "files"])
 def test_croissant_is_valid_names_every_table_with_its_hash_and_gives_the_rows(
     manifest: Path, tmp_path: Path, form: str
 ) -> None:
     croissants = pytest.importorskip("mlcroissant")
     folder = tmp_path / "p"
-    publish(manifest, folder, form=form)
+    publish(manifest, folder, form=form, max_shard_bytes=20_000)  # several files of a split
     read = croissants.Dataset(folder / "croissant.json")
     assert not read.metadata.issues.errors
     assert {str(one).split("Property ")[1] for one in read.metadata.issues.warnings} == {
         '"https://schema.org/datePublished" is recommended, but does not exist.'
     }
     content = json.loads((folder / "croissant.json").read_text())
-    files = {entry["contentUrl"]: entry for entry in content["distribution"]}
+    files = {entry["contentUrl"]: entry for entry in content["distribution"] if "contentUrl" in entry}
     assert set(files) == {path.relative_to(folder).as_posix() for path in folder.rglob("*.parquet")}
     for name, entry in files.items():
         held = file_hash(folder / name)
         assert (entry["sha256"], entry["contentSize"]) == (held.sha256, f"{held.bytes} B")
-    ids = [row["data/train-00000-of-00001/id"].decode() for row in read.records("data/train-00000-of-00001")]
+    assert form != "hub" or len(content["recordSet"]) < len(files), "the files of a split are described once"
+    own = "data/train/metadata" if form == "files" else "data/train"
+    ids = [row[f"{own}/id"].decode() for row in read.records(own)]
     clips = rows_of(folder)
     assert ids == clips.filter(pc.equal(clips["split"], "train"))["id"].to_pylist()
 
@@ -121,6 +123,7 @@ def test_the_card_says_what_is_not_free_and_that_it_was_named(manifest: Path, tm
     publish(manifest, tmp_path / "p", allowed=["unlicensed"])
     card = (tmp_path / "p" / "README.md").read_text()
     assert "## Not free for every use" in card and "3 clips of 2 sources without a known licence: " in card
-    assert "Who published this named it on purpose: unlicensed." in card
+    assert "Whoever published this allowed it on purpose (`--allow`): unlicensed." in card
+    assert card.index("## Not free for every use") < card.index("## How to load"), "it stands first"
     for title in ("Consent and takedown", "Link rot", "Citation", "From input to kept", "Balance", "Limits"):
         assert f"\n## {title}\n" in card

@@ -8,7 +8,7 @@ import pytest
 import manifests
 from manifests.errors import ManifestError
 from manifests.outcomes import Kept
-from manifests.publish import gate
+from manifests.publish import gate, licences
 from manifests.publish.plan import plan_by_split
 from manifests.schema import make_id, table_from_rows
 from manifests.store import Head, Store
@@ -78,6 +78,7 @@ def test_a_model_of_the_registry_that_worked_on_the_clips_is_named(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     folder = make(tmp_path / "m", [Film("a.mp4", facts=LICENSED)])
-    assert "syncnet" in gate._registered()
-    monkeypatch.setattr(gate, "_registered", lambda: {"toy-model": "research", "other-model": "research"})
+    assert licences.registered()["syncnet"].noncommercial
+    research = licences.Terms("research", True)
+    monkeypatch.setattr(gate, "registered", lambda: {"toy-model": research, "other-model": research})
     assert found_in(folder).models == {"toy-model": "columns of the clips"}, "other-model was absent"

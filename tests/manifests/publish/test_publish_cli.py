@@ -23,7 +23,7 @@ def moee(*arguments: object) -> subprocess.CompletedProcess[str]:
 def test_it_says_what_was_published_and_that_nothing_is_left_to_do(manifest: Path, tmp_path: Path) -> None:
     first, again = moee(manifest, "--to", tmp_path / "p"), moee(manifest, "--to", tmp_path / "p", "--json")
     assert first.returncode == again.returncode == 0, first.stderr + again.stderr
-    assert first.stdout.startswith("published: 5 clips, 0.0006 h (3 train, 1 validation, 1 test), 15 files")
+    assert first.stdout.startswith("published: 5 clips, 0.0006 h (3 train, 1 validation, 1 test), 16 files")
     assert "left out, joins persons of two splits: 1 kept clip: c_" in first.stdout
     assert json.loads(again.stdout)["already"] is True and again.stderr == ""
 
@@ -50,6 +50,7 @@ def test_wrong_use_is_one_sentence_and_exit_2(manifest: Path, tmp_path: Path) ->
         ((manifest, "--to", "s3://bucket/x"), "Publishing to s3://bucket/x is not in this version"),
         ((manifest, "--to", tmp_path / "p[0]*?"), "p[0]*? has * and ? and [ and ] in its full path"),
         ((manifest, "--to", tmp_path / "a::b" / "p"), "has :: in its full path, which load_dataset cannot read"),
+        ((manifest, "--to", tmp_path / "p", "--language", "Klingon"), "--language Klingon is no code of a language"),
         ((manifest, "--to", tmp_path / "p", "--license", ""), "The licence must have 1 to 200 characters."),
         ((manifest, "--to", tmp_path / "p", "--form", "dh-faceemovid"), "did you mean dh-faceemovid-150?"),
         ((tmp_path / "nothing", "--to", tmp_path / "p"), "There is no manifest in"),
