@@ -13,9 +13,10 @@ from manifests.text import printable
 
 FILE: Final = "tombstones.json"
 FORMAT: Final = 1
-KINDS: Final = ("source", "content", "url", "uploader", "identity", "given", "part")
-"""What a digest is of: the id of a source, the sha256 of its file, its address, who published it, a person found in it,
-the name that a data set gives a person (`given_name`), and a source that stays without one of its persons."""
+KINDS: Final = ("source", "content", "url", "uploader", "identity", "given", "part", "clip", "track")
+"""What a digest is of: the id of a source, the sha256 of its file or of a clip's, its address, who published it, a
+person found in it, the name that a data set gives a person (`given_name`), a source that stays without one of its
+persons, a clip, and a face track."""
 
 
 @dataclass(frozen=True)

@@ -10,7 +10,7 @@ import typer
 if TYPE_CHECKING:
     from curation.takedown.find import Request
     from curation.takedown.picture import Found
-    from curation.takedown.run import Report
+    from curation.takedown.report import Report
 
 EXAMPLE: Final = 'Example: moee takedown dataset/ --identity i_0123456789abcdef --reason "asked by the person" --yes'
 _SHOWN: Final = 20
@@ -165,7 +165,8 @@ def _print(report: "Report") -> None:
     from manifests.terminal import print_lines, print_table
 
     if report.already:
-        print("all of this was taken down before; nothing is left to remove")
+        print("all of this was taken down before; nothing of it is left in the folder")
+        print_lines([*_file_lines(report), *_search_lines(report)])
     else:
         verb = "removed" if report.removed else "would go"
         rows = [("what", verb)]
@@ -195,7 +196,15 @@ def _lines(report: "Report") -> list[str]:
     if report.yours:
         lines.append(f"{len(report.yours)} files were given by you and are not deleted here; delete them yourself:")
         lines += [f"  {path}" for path in report.yours[:_SHOWN]]
-    if report.removed:
-        found = sum(report.left.values())
-        lines.append(f"searched afterwards ({', '.join(report.left)}): {found} found")
-    return lines
+    return [*lines, *_search_lines(report)]
+
+
+def _file_lines(report: "Report") -> list[str]:
+    verb = "removed" if report.removed else "would go"
+    return [f"{verb}: {f['files']} files of a {kind} ({f['bytes'] / 1e6:.2f} MB)" for kind, f in report.files.items()]
+
+
+def _search_lines(report: "Report") -> list[str]:
+    if not report.left:
+        return []
+    return [f"searched afterwards ({', '.join(report.left)}): {sum(report.left.values())} found"]

@@ -233,7 +233,7 @@ class _Search:
             identities=self._identities(),
             given=frozenset(self.given),
             spans=self.spans,
-            values=self._values(),
+            values=self._values(files, gone.column("id").to_pylist()),
             files=files,
         )
 
@@ -250,14 +250,15 @@ class _Search:
         left = set(pc.unique(table.column("identity").filter(pc.invert(gone))).to_pylist())
         return frozenset(went - left) | frozenset(self.request.identities)
 
-    def _values(self) -> dict[str, tuple[str, ...]]:
-        """What becomes tombstones."""
+    def _values(self, files: dict[str, str], clips: list[str]) -> dict[str, tuple[str, ...]]:
+        """What becomes tombstones; clips and tracks too, so that caches that are named later can be asked for them."""
         from manifests.tombstones import given_name
 
         values: dict[str, set[str]] = {"url": set(self.urls), "uploader": set(self.request.uploaders)}
         values["identity"] = set(self.request.identities)
         values["given"] = {given_name(dataset, name) for dataset, name in self.given}
-        values |= {"source": set(), "content": set(), "part": set()}
+        values |= {"source": set(), "content": set(files.values()), "part": set()}
+        values |= {"clip": set(clips), "track": set(self.tracks)}
         for row in self.rows:
             whole = row["id"] in self.sources
             if not whole and row["id"] not in self.spans:

@@ -27,6 +27,7 @@ class Journal:
         files: of the folder, with their hashes.
         cached: cache folder -> its files, with their hashes.
         published: places that are published again.
+        revisions: place on the Hub -> commits and tags that held what goes, to be asked for in the end.
         rows: table -> rows that go.
         near: persons who stay and look alike.
     """
@@ -39,6 +40,7 @@ class Journal:
     files: list[Gone] = field(default_factory=list)
     cached: dict[str, list[Gone]] = field(default_factory=dict)
     published: tuple[str, ...] = ()
+    revisions: dict[str, list[str]] = field(default_factory=dict)
     rows: dict[str, int] = field(default_factory=dict)
     near: list[str] = field(default_factory=list)
 

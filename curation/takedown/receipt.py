@@ -1,11 +1,14 @@
 """The receipt: what was removed, counted and digested, and what was searched for afterwards; no id, name or address."""
 
 import hashlib
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any, Final
 
 from curation.takedown.counts import files_by_kind
+from curation.takedown.disk import Gone
 from curation.takedown.journal import Journal
+from curation.takedown.report import Report
 from curation.takedown.search import RECEIPTS
 from manifests.files import make_folder, plain_errors, write_json
 from manifests.tombstones import Tombstones
@@ -44,20 +47,57 @@ def write_receipt(
             stones.digest(kind, value) for kind, values in journal.scope.values.items() for value in values
         ),
         "searched_afterwards": left,
-        "published_again": [
-            {"clips": place["clips"], "files": place["files"], "failed": place["error"] is not None} for place in places
-        ],
-        "salt": stones.salt,
-        "how": HOW,
-        "removed": sorted(
-            ({"what": g.what, "bytes": g.bytes, "digest": stones.digest("content", g.sha256)} for g in files),
-            key=lambda row: (row["what"], row["digest"]),
-        ),
+        "published_again": _places(places),
+        **_files(files, stones),
     }
-    folder = root / RECEIPTS
-    name = hashlib.sha256(f"{stones.salt} {journal.request}".encode()).hexdigest()[:12]
-    path = folder / f"{journal.date}-{name}.json"
+    return _write(root, f"{journal.date}-{_name(stones, journal.request)}.json", content)
+
+
+def write_later(root: Path, asked: str, reason: str, files: list[Gone], report: Report, stones: Tombstones) -> Path:
+    """Write the receipt of what the same line did later, beside the first one.
+
+    Args:
+        root: the folder. asked: digest of the line. reason: as it was given. files: of caches, which were deleted.
+        report: what was done. stones: the folder's tombstones, whose salt is used.
+    """
+    date = datetime.now(UTC).date().isoformat()
+    content = {
+        "moee_takedown": 1,
+        "date": date,
+        "reason": reason,
+        "later": True,
+        "files": files_by_kind(files),
+        "searched_afterwards": report.left,
+        "published_again": _places(report.published),
+        **_files(files, stones),
+    }
+    name, number = f"{date}-{_name(stones, asked)}-later", 1
+    while (root / RECEIPTS / f"{name}-{number}.json").exists():
+        number += 1
+    return _write(root, f"{name}-{number}.json", content)
+
+
+def _places(places: list[dict[str, Any]]) -> list[dict[str, Any]]:
+    """Without their names; of the Hub what is not there any more."""
+    told = [
+        {"clips": place["clips"], "files": place["files"], "failed": place["error"] is not None, "hub": place["hub"]}
+        for place in places
+    ]
+    return [{name: value for name, value in place.items() if name != "hub" or value} for place in told]
+
+
+def _files(files: list[Gone], stones: Tombstones) -> dict[str, Any]:
+    rows = [{"what": g.what, "bytes": g.bytes, "digest": stones.digest("content", g.sha256)} for g in files]
+    return {"salt": stones.salt, "how": HOW, "removed": sorted(rows, key=lambda row: (row["what"], row["digest"]))}
+
+
+def _name(stones: Tombstones, asked: str) -> str:
+    return hashlib.sha256(f"{stones.salt} {asked}".encode()).hexdigest()[:12]
+
+
+def _write(root: Path, name: str, content: dict[str, Any]) -> Path:
+    path = root / RECEIPTS / name
     with plain_errors(root):
-        make_folder(folder)
+        make_folder(path.parent)
         write_json(path, content)
     return path

@@ -1,65 +1,28 @@
 """The whole takedown: found, shown, then done in an order that a kill at any moment cannot spoil."""
 
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from pathlib import Path
-from typing import Any
 
 import manifests
 from curation.errors import CurationError
-from curation.takedown import disk, published
+from curation.takedown import disk, on_hub, published
+from curation.takedown.again import again, is_done, what_is_left
 from curation.takedown.caches import files_in, rewrite_features
 from curation.takedown.counts import files_by_kind, near, rows_of
 from curation.takedown.disk import Gone
 from curation.takedown.find import Request, find
 from curation.takedown.journal import Journal, digest_of
 from curation.takedown.receipt import write_receipt
+from curation.takedown.report import Report
 from curation.takedown.rewrites import rewrite_lists, rewrite_results
 from curation.takedown.scope import Scope
 from curation.takedown.search import left, words_of
 from curation.takedown.snapshot import rewrite, rewrite_ledger
+from curation.takedown.wanted import Known
 from manifests.files import exclusive
 from manifests.manifest import read_content
 from manifests.tombstones import Tombstones
-
-
-@dataclass
-class Report:
-    """What would go, or went.
-
-    Attributes:
-        removed: whether it was done.
-        rows: table -> rows.
-        files: kind -> files and bytes.
-        clips: of all that go; shared: of other persons, who are seen together with the removed one.
-        sources: that go whole; parts: that stay without the person.
-        near: persons who stay with a face as near as one person's are.
-        yours: files outside the folder that were given to moee curate, which it never deletes.
-        published: places published again (on a dry run: that would be).
-        left: what each search found afterwards.
-        receipt: its file.
-    """
-
-    removed: bool = False
-    already: bool = False
-    rows: dict[str, int] = field(default_factory=dict)
-    files: dict[str, dict[str, int]] = field(default_factory=dict)
-    clips: int = 0
-    shared: int = 0
-    sources: int = 0
-    parts: int = 0
-    near: list[str] = field(default_factory=list)
-    yours: list[str] = field(default_factory=list)
-    published: list[dict[str, Any]] = field(default_factory=list)
-    left: dict[str, int] = field(default_factory=dict)
-    receipt: str | None = None
-
-    @property
-    def is_clean(self) -> bool:
-        """Whether all was done: nothing was found afterwards, and every place was published again."""
-        return not any(self.left.values()) and not any(place.get("error") for place in self.published)
-
 
 Note = Callable[[str], None]
 
@@ -100,9 +63,10 @@ def take_down(
             report = _finish(root, begun, note)
             if begun.request == asked:
                 return report
-        if _is_done(root, request):
-            return _again(root, places)
+        if is_done(root, request):
+            return again(root, asked, request.reason, tuple(places), caches, yes, note)
         published.check(tuple(places), root)
+        request = what_is_left(root, request)
         journal, report = _plan(root, request, asked, tuple(places), caches, yes)
         if not yes:
             return report
@@ -112,24 +76,6 @@ def take_down(
         return done
 
 
-def _is_done(root: Path, request: Request) -> bool:
-    """Whether all that is named is gone already."""
-    stones = Tombstones.read(root)
-    if not len(stones):
-        return False
-    wanted = [any(stones.has(kind, word) for kind in ("source", "url")) for word in request.sources]
-    wanted += [stones.has("uploader", word) for word in request.uploaders]
-    wanted += [stones.has("identity", word) for word in request.identities]
-    return bool(wanted) and all(wanted)
-
-
-def _again(root: Path, places: Sequence[str]) -> Report:
-    """Nothing is left to remove; what is published may still be behind."""
-    report = Report(removed=True, already=True)
-    report.published = [vars(published.renew(place, root)) for place in places]
-    return report
-
-
 def _plan(
     root: Path, request: Request, asked: str, places: tuple[str, ...], caches: Sequence[Path], hashed: bool
 ) -> tuple[Journal, Report]:
@@ -137,10 +83,11 @@ def _plan(
     scope = find(manifest, request)
     files = disk.files_of(root, scope, hashed)
     sizes = _sizes(files, scope)
-    cached = {str(cache.absolute()): files_in(cache, words_of(scope), sizes) for cache in caches}
+    cached = {str(cache.absolute()): files_in(cache, Known(words_of(scope), sizes)) for cache in caches}
     journal = Journal(
         asked, request.reason, datetime.now(UTC).date().isoformat(), scope, manifest.content, files, cached, places
     )
+    journal.revisions = on_hub.revisions_of(places) if hashed else {}
     journal.rows = rows_of(root, manifest.content, scope)
     journal.near = near(manifest, scope)
     report = _report(journal)
@@ -192,16 +139,22 @@ def _finish(root: Path, journal: Journal, note: Note) -> Report:
     disk.delete(root, disk.files_of(root, scope, hashed=False))  # what rewriting left of shared sources
     disk.sweep(root)
     rewrite_lists(root, scope)
+    sizes = _sizes(journal.files, scope)
+    wanted = Known(words_of(scope), sizes)
     for folder, files in journal.cached.items():
         disk.delete(Path(folder), files)
-        rewrite_features(Path(folder), scope.clips, words_of(scope))
+        rewrite_features(Path(folder), wanted)
+    on_hub.sweep_stages(wanted)
     note("certifying the splits")
     _certify(root)
     report = _report(journal)
-    report.published = [vars(published.renew(place, root)) for place in journal.published]
+    report.published = [
+        vars(published.renew(place, root, journal.revisions.get(place, []), note)) for place in journal.published
+    ]
     note("searching for what is left")
-    caches = [Path(folder) for folder in journal.cached]
-    report.left = left(root, read_content(root), scope, caches, _sizes(journal.files, scope))
+    caches, places = [Path(folder) for folder in journal.cached], published.folders_of(journal.published)
+    report.left = left(root, read_content(root), scope, sizes, caches, places)
+    report.left["revisions"] = published.revisions_left(report.published)
     report.removed = True
     report.receipt = str(write_receipt(root, journal, report.left, report.published, stones))
     Journal.end(root)

@@ -21,24 +21,21 @@ class Forgotten:
 
     Attributes:
         commit: the only one of the main branch that is left. tag: its name.
-        revisions: commits that were newest or had a tag before. tags: names that were taken away.
         files: large files that were deleted for good. bytes: of these.
         beside: other branches and pull requests, which are left: their small files may still name what was removed.
     """
 
     commit: str
     tag: str
-    revisions: list[str] = field(default_factory=list)
-    tags: list[str] = field(default_factory=list)
     files: int = 0
     bytes: int = 0
     beside: list[str] = field(default_factory=list)
 
 
 def revisions_of(remote: Remote) -> list[str]:
-    """Return the newest commit and those that have a tag, sorted; none where there is no such repository."""
+    """Return the newest commit, the tags and their commits, sorted; none where there is no such repository."""
     head = remote.head()
-    return [] if head is None else sorted({head.commit, *head.tags.values()})
+    return [] if head is None else sorted({head.commit, *head.tags, *head.tags.values()})
 
 
 def forget(remote: Remote, version: versions.Version) -> Forgotten:
@@ -52,8 +49,7 @@ def forget(remote: Remote, version: versions.Version) -> Forgotten:
         ManifestError: the Hub does not do it; the same again goes on.
     """
     before = remote.head()
-    former = {} if before is None else before.tags
-    for name in former:
+    for name in () if before is None else before.tags:
         remote.untag(name)
     remote.squash(f"{version.name}: {version.changes}")
     deleted = remote.delete_old_files()
@@ -64,8 +60,6 @@ def forget(remote: Remote, version: versions.Version) -> Forgotten:
     return Forgotten(
         after.commit,
         version.name,
-        sorted({before.commit, *former.values()} - {after.commit}),
-        sorted(set(former) - {version.name}),
         len(deleted),
         sum(deleted),
         remote.beside(),

@@ -10,6 +10,7 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.parquet as pq
 
+import manifests
 from curation.certify import certify
 from curation.download.ledger import Ledger
 from curation.download.model import Downloaded, Remote
@@ -21,6 +22,7 @@ from manifests.recipe import load_recipe
 from manifests.schema import make_id, table_from_rows
 from manifests.store import Head, Store
 from tests.manifests.material import KEY, clip_row, expressions_table, frames_table, outcome, span
+from tests.manifests.publish.material import film_file
 
 WHO = {"alone.mp4": ["P"], "both.mp4": ["P", "Q"], "second.mp4": ["Q"], "third.mp4": ["R"]}
 MODEL = "dlib-face@000000000000"
@@ -49,11 +51,14 @@ def track_of(name: str, number: int = 0) -> str:
     return make_id("track", source_of(name), number)
 
 
-def make(root: Path) -> Store:
-    """Write the manifest: tables, heads, parts, ledger, clips, downloads, contents, a report."""
+def make(root: Path, filmed: bool = False, licence: str | None = "CC BY 4.0") -> Store:
+    """Write the manifest: tables, heads, parts, ledger, clips, downloads, contents, a report.
+
+    `filmed`: the clips are real small videos, so that they can be published; `licence` of every source but the second.
+    """
     store = Store(root)
     for name, people in WHO.items():
-        _commit(store, name, people)
+        _commit(store, name, people, filmed, "CC BY 4.0" if name == "second.mp4" else licence)
     recipe = load_recipe(RECIPE)
     store.snapshot(recipe.resolved(), WholeManifest(build(recipe).whole, root))
     certify(root, fresh=True)
@@ -66,7 +71,16 @@ def make(root: Path) -> Store:
     return store
 
 
-def _commit(store: Store, name: str, people: list[str]) -> None:
+def _film(folder: Path, name: str, number: int) -> bytes:
+    """A real video of 10 frames, another one for each clip."""
+    folder.mkdir(parents=True, exist_ok=True)
+    whole = film_file(folder, f"{name}-{number}", 10 + number, list(WHO).index(name), True)
+    (folder / f"{name}-{number}.mp4").unlink(missing_ok=True)
+    mark = f"film {name} {number}".encode()
+    return whole + (len(mark) + 8).to_bytes(4, "big") + b"free" + mark  # a box that every reader skips
+
+
+def _commit(store: Store, name: str, people: list[str], filmed: bool, licence: str | None) -> None:
     source, frames = source_of(name), 100 * len(people)
     sha256, size = sha256_of(name), len(original(name))
     row: dict[str, Any] = {
@@ -78,7 +92,7 @@ def _commit(store: Store, name: str, people: list[str]) -> None:
         "bytes": size,
     }
     row |= {"width": 640, "height": 480, "frames": frames, "start_pts": 0, "end_pts": frames}
-    row |= {"time_base_num": 1, "time_base_den": 25, "title": f"{name} with {people}", "licence": "CC BY 4.0"}
+    row |= {"time_base_num": 1, "time_base_den": 25, "title": f"{name} with {people}", "licence": licence}
     row["uploader"] = UPLOADER if name == "third.mp4" else "someone else"
     shot = make_id("shot", source, 0)
     tracks, faces, clips, frame_rows, said, files, turns = [], [], [], [], [], {}, []
@@ -93,7 +107,8 @@ def _commit(store: Store, name: str, people: list[str]) -> None:
             | {"vector": vector.tolist(), "spread": 0.1}
         )
         clip = clip_row(source, shot, track, first, last)
-        content = f"film {name} {person}".encode()
+        content = _film(store.root / "films", name, number) if filmed else f"film {name} {person}".encode()
+        clip |= {"given_emotion": "happy"}
         clip |= {"file": f"clips/{clip['id']}.mp4", "file_sha256": hashlib.sha256(content).hexdigest()}
         clip |= {"file_bytes": len(content), "audio_priming": 1024}
         files[clip["file"]] = content
@@ -142,6 +157,15 @@ def _download(root: Path) -> None:
         size = len(original(name))
         ledger.write(Downloaded(url, "ok", path=file, facts=facts, bytes=size, sha256=sha256_of(name)))
     ledger.close()
+
+
+def words_of_p(root: Path) -> list[str]:
+    """All that names person P, the source that goes whole, and the clips of the shared one that go."""
+    clips = manifests.open(root).table("clips").to_pylist()
+    gone = [clip for clip in clips if clip["track"] in (track_of("alone.mp4"), track_of("both.mp4", 0))]
+    words = [source_of("alone.mp4"), track_of("alone.mp4"), track_of("both.mp4", 0), URL + "alone.mp4"]
+    words += [word for clip in gone for word in (clip["id"], clip["file_sha256"])]
+    return [*words, sha256_of("alone.mp4"), person_of(root, track_of("alone.mp4"))]
 
 
 def person_of(root: Path, track: str) -> str:

@@ -14,6 +14,7 @@ from curation.takedown.gate import FILE, Gate
 from curation.takedown.run import take_down
 from manifests.tombstones import Tombstones
 from manifests.validate import validate
+from tests.curation.takedown import material
 from tests.curation.takedown.material import (
     UPLOADER,
     URL,
@@ -21,7 +22,6 @@ from tests.curation.takedown.material import (
     holding,
     make,
     person_of,
-    sha256_of,
     source_of,
     track_of,
 )
@@ -48,13 +48,9 @@ def of_person(root: Path) -> Request:
 
 
 def words_of_p(root: Path) -> list[str]:
-    """All that names person P, the source that goes whole, and the clips of the shared one that go."""
-    clips = manifests.open(root).table("clips").to_pylist()
-    gone = [clip for clip in clips if clip["track"] in (track_of("alone.mp4"), track_of("both.mp4", 0))]
-    words = [source_of("alone.mp4"), track_of("alone.mp4"), track_of("both.mp4", 0), URL + "alone.mp4"]
-    words += [word for clip in gone for word in (clip["id"], clip["file_sha256"])]
-    words += [sha256_of("alone.mp4"), person_of(root, track_of("alone.mp4"))]
-    return [*words, "film alone.mp4 P", "film both.mp4 P", "original alone.mp4", "original both.mp4"]
+    """All that names person P, and what their clips and downloads hold."""
+    held = ["film alone.mp4 P", "film both.mp4 P", "original alone.mp4", "original both.mp4"]
+    return [*material.words_of_p(root), *held]
 
 
 def test_without_yes_nothing_is_changed_and_what_would_go_is_counted(root: Path) -> None:
