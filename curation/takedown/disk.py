@@ -11,7 +11,6 @@ from curation.fetched import FOLDER
 from curation.takedown.scope import Scope
 from manifests.files import ASIDE, file_hash
 from manifests.schema import FRAME_TABLES
-from manifests.snapshot import SCRATCH
 from manifests.store import COMMIT, Store
 
 REPORT: Final = "report.html"
@@ -20,7 +19,7 @@ PAGES: Final = "pages"
 
 @dataclass(frozen=True)
 class Gone:
-    """A file that is deleted. path: relative to its folder; what: clip, result, head, frames, download or page."""
+    """A file that is deleted. path: relative to its folder; what: its kind, as `files_of` names it."""
 
     path: str
     what: str
@@ -45,6 +44,7 @@ def files_of(root: Path, scope: Scope, hashed: bool) -> list[Gone]:
             ("head", (root / "heads" / source[2:4] / f"{source}.json" for source in scope.sources)),
             ("download", _downloads(root, scope)),
             ("page", _pages(root)),
+            ("rebuilt", _rebuilt(root, scope)),
         )
         for path in paths
         if path.is_file()
@@ -71,7 +71,9 @@ def delete(root: Path, files: Iterable[Gone]) -> None:
 
 def sweep(root: Path) -> None:
     """Delete what runs left unfinished: it may hold what goes."""
-    shutil.rmtree(root / SCRATCH, ignore_errors=True)
+    for name in _names(root):
+        if ASIDE.match(name) and (root / name).is_dir():
+            shutil.rmtree(root / name)
     for folder in (root, *(root / name for name in ("clips", "ledger", FOLDER, *FRAME_TABLES))):
         for name in _names(folder):
             if ASIDE.match(name) and (folder / name).is_file():
@@ -115,6 +117,15 @@ def _pages(root: Path) -> Iterator[Path]:
     """Reports show pictures of everybody: all go, and are made again by one command."""
     yield root / REPORT
     yield from sorted((root / PAGES).glob("*.html"))
+
+
+def _rebuilt(root: Path, scope: Scope) -> Iterator[Path]:
+    """What `moee rebuild` noted of sources of which something goes, and its summary, which the next one writes anew."""
+    from curation.rebuild.folder import SUMMARY
+    from curation.rebuild.gone import DONE
+
+    yield root / SUMMARY
+    yield from (root / DONE / f"{source}.json" for source in sorted(scope.touched))
 
 
 def _names(folder: Path) -> list[str]:

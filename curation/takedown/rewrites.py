@@ -1,7 +1,7 @@
 """What stays but must not speak of what goes: results of shared sources, and the lists of downloads and contents."""
 
 import json
-from collections.abc import Callable
+from collections.abc import Callable, Iterable, Mapping
 from pathlib import Path
 from typing import Any, Final
 
@@ -33,8 +33,9 @@ def rewrite_results(root: Path, scope: Scope) -> None:
 
 
 def rewrite_lists(root: Path, scope: Scope) -> None:
-    """`.contents.jsonl`, `downloads.jsonl` and the tables beside it, without lines on what goes."""
+    """`.contents.jsonl`, `downloads.jsonl`, the tables beside it and those of a rebuild, without lines on what goes."""
     from curation.download.ledger import NAME
+    from curation.rebuild.folder import LINK_ROT, TABLE
 
     contents = set(scope.values.get("content", ()))
     urls = set(scope.values.get("url", ()))
@@ -48,7 +49,9 @@ def rewrite_lists(root: Path, scope: Scope) -> None:
     )
     _keep_lines(root / FOLDER / NAME, lambda row: row.get("url") not in urls and row.get("sha256") not in contents)
     for name in _TABLES:
-        _keep_rows(root / FOLDER / name, urls, contents)
+        _keep_rows(root / FOLDER / name, {"url": urls, "sha256": contents})
+    _keep_rows(root / LINK_ROT, {"url": urls, "source": scope.sources})
+    _keep_rows(root / TABLE, {"source": scope.sources, "clip": scope.clips})
 
 
 def _download_names(urls: set[str]) -> set[str]:
@@ -74,7 +77,8 @@ def _keep_lines(path: Path, stays: Callable[[dict[str, Any]], bool]) -> None:
         replace(aside, path)
 
 
-def _keep_rows(path: Path, urls: set[str], contents: set[str]) -> None:
+def _keep_rows(path: Path, values: Mapping[str, Iterable[str]]) -> None:
+    """A table without the rows that hold one of the values in the column of that name."""
     import pyarrow as pa
     import pyarrow.compute as pc
     import pyarrow.parquet as pq
@@ -84,10 +88,11 @@ def _keep_rows(path: Path, urls: set[str], contents: set[str]) -> None:
     if not path.is_file():
         return
     table = pq.read_table(path)
-    gone = pc.is_in(table.column("url"), value_set=pa.array(sorted(urls), pa.string()))
-    if "sha256" in table.column_names:
-        gone = pc.or_(gone, pc.is_in(table.column("sha256"), value_set=pa.array(sorted(contents), pa.string())))
-    write_parquet(table.filter(pc.invert(gone)), path)
+    for name, wanted in values.items():
+        if name in table.column_names:
+            gone = pc.is_in(table.column(name), value_set=pa.array(sorted(wanted), pa.string()))
+            table = table.filter(pc.invert(gone))
+    write_parquet(table, path)
 
 
 def forget_download(root: Path, url: str, sha256: str) -> None:

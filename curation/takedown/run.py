@@ -92,8 +92,9 @@ def _plan(
     journal.near = near(manifest, scope)
     report = _report(journal)
     report.published = [{"place": place} for place in places]
-    origins = manifest.table("sources", ["id", "origin"]).to_pylist()
-    report.yours = sorted(row["origin"] for row in origins if row["id"] in scope.touched and row["origin"][:1] == "/")
+    rows = manifest.table("sources", ["id", "origin", "sound_origin"]).to_pylist()
+    places_of = [row[name] for row in rows if row["id"] in scope.touched for name in ("origin", "sound_origin")]
+    report.yours = sorted({place for place in places_of if place and place.startswith("/")})
     return journal, report
 
 
