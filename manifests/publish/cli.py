@@ -151,16 +151,19 @@ def _hub_lines(pushed: "Pushed") -> list[str]:
             f"{what}: {pushed.version} in {pushed.repository} (commit {(pushed.commit or '')[:12]}), sent {changed}",
             f"the Hub lists {size}, each with the size and hash of ours: {pushed.url}",
         ]
-    return [*lines, *(_lines(pushed.published)[1:] if pushed.published else [])]
+    if pushed.published is None:
+        return lines
+    return [*lines, f"it holds {_holds(pushed.published)}", *_lines(pushed.published)[1:]]
+
+
+def _holds(done: "Published") -> str:
+    splits = ", ".join(f"{count} {split}" for split, count in done.splits.items())
+    return f"{many(done.clips, 'clip')}, {done.hours:.4f} h ({splits})"
 
 
 def _lines(done: "Published") -> list[str]:
-    splits = ", ".join(f"{count} {split}" for split, count in done.splits.items())
     what = "already published" if done.already else "published"
-    lines = [
-        f"{what}: {many(done.clips, 'clip')}, {done.hours:.4f} h ({splits}), "
-        f"{many(done.files, 'file')}, {done.bytes / 1e6:.1f} MB in {done.folder}"
-    ]
+    lines = [f"{what}: {_holds(done)}, {many(done.files, 'file')}, {done.bytes / 1e6:.1f} MB in {done.folder}"]
     for why, clips in done.left_out.items():
         more = f" and {len(clips) - _NAMED} more" if len(clips) > _NAMED else ""
         lines.append(f"left out, {why}: {many(len(clips), 'kept clip')}: {', '.join(clips[:_NAMED])}{more}")

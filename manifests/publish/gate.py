@@ -1,6 +1,6 @@
 """What may not be public without being named: rows whose source has no licence, models that forbid commercial use."""
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Final
 
@@ -8,7 +8,7 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from manifests.errors import ManifestError
-from manifests.publish.licences import ABSENT, plain, registered
+from manifests.publish.licences import ABSENT, plain, registered, terms_of
 from manifests.publish.markdown import many
 from manifests.publish.places import public_name
 from manifests.text import printable
@@ -17,6 +17,7 @@ if TYPE_CHECKING:
     from manifests.manifest import Manifest
 
 UNLICENSED: Final = "unlicensed"
+_ALSO: Final = 4  # more models that a refusal names
 _NONE: Final = ("", "unknown", "none", "not stated", "n/a", "noassertion", "unlicensed")  # what is no licence
 
 
@@ -50,20 +51,28 @@ def check(found: Found, allowed: Sequence[str]) -> None:
     unknown = [name for name in allowed if name != UNLICENSED and name not in found.models]
     if unknown:
         known = ", ".join(map(printable, [UNLICENSED, *found.models]))
-        raise ManifestError(f"--allow {printable(unknown[0])} names nothing that stands in the way here: {known}.")
-    if found.unlicensed and UNLICENSED not in allowed:
+        raise ManifestError(
+            f"--allow {printable(unknown[0])} names nothing that stands in the way here; what can be named: {known}."
+        )
+    stops = {name: words for name, words in _stops(found) if name not in allowed}
+    if stops:
+        first, *others = stops.values()
+        also = f"; also, {'; '.join(others[:_ALSO])}" if others else ""
+        also += f"; and {len(others) - _ALSO} more" if len(others) > _ALSO else ""
+        options = " ".join(f"--allow {printable(name)}" for name in stops)
+        raise ManifestError(
+            f"{first[0].upper()}{first[1:]}{also}: publish with --private, or say {options} if you may share it."
+        )
+
+
+def _stops(found: Found) -> Iterator[tuple[str, str]]:
+    """What --allow calls it, and what it is."""
+    if found.unlicensed:
         source, (name, clips) = next(iter(found.unlicensed.items()))
         more = f", and {many(len(found.unlicensed) - 1, 'more source')}" if len(found.unlicensed) > 1 else ""
-        raise ManifestError(
-            f"The source {printable(name)} ({source}, {many(clips, 'clip')}) has no known licence{more}: publish with "
-            f"--private, or say --allow {UNLICENSED} if you may share it."
-        )
+        yield UNLICENSED, f"the source {printable(name)} ({source}, {many(clips, 'clip')}) has no known licence{more}"
     for model, made in found.models.items():
-        if model not in allowed:
-            raise ManifestError(
-                f"The model {printable(model)} forbids commercial use and made {made}: publish with --private, or say "
-                f"--allow {printable(model)}."
-            )
+        yield model, f"the model {printable(model)} forbids commercial use and made {made}"
 
 
 def _unlicensed(manifest: "Manifest", clips: pa.Table) -> dict[str, tuple[str, int]]:
@@ -89,11 +98,13 @@ def _models(manifest: "Manifest", clips: pa.Table) -> dict[str, str]:
 
 
 def _members(clips: pa.Table) -> list[str]:
-    """Who may have made the expressions that are flagged: members that are in no row which is free of the flag."""
+    """Who may have made the expressions that are flagged: none of a row without the flag, none known to be free."""
     said = clips.select(["expression_noncommercial", "members", "action_units_model"])
     flag = pc.fill_null(said.column("expression_noncommercial"), False)
     named = [_named(said.filter(mask)) for mask in (flag, pc.invert(flag))]
-    return sorted(named[0] - named[1] or named[0])
+    candidates, known = named[0] - named[1] or named[0], registered()
+    free = {name for name in candidates if (terms := terms_of(name, known)) is not None and not terms.noncommercial}
+    return sorted(candidates - free or candidates)
 
 
 def _named(rows: pa.Table) -> set[str]:

@@ -2,30 +2,27 @@
 
 import hashlib
 import json
-import math
 import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any, Final
 
-import yaml
-
 from manifests.errors import ManifestError
 from manifests.files import file_hash
-from manifests.publish import gate, versions
-from manifests.publish.head import hub_licence
-from manifests.publish.markdown import table, text
+from manifests.publish import gate, model_card, versions
+from manifests.publish.head import LICENCE_FILE
+from manifests.publish.languages import checked
 from manifests.publish.push import Outgoing, Say, record_at
 from manifests.publish.remote import Remote, repo_of
+from manifests.publish.sending import check_visibility, outgoing, send
 from manifests.publish.target import CARD, FORMAT, RECORD
-from manifests.publish.to_hub import Pushed, check_visibility, outgoing, send
+from manifests.publish.to_hub import Pushed
 from manifests.text import printable
 
 INDEX: Final = "model_index.json"
 FORM: Final = "model"
 _RESULTS: Final = "results"  # folder of the bundle's files
 _OF_BUNDLE: Final = ("bundle.json", "results.json", "inputs.json")  # no features: these hold what faces look like
-_ROWS: Final = 60
 
 
 def is_model(folder: Path) -> bool:
@@ -41,6 +38,7 @@ def publish_model(
     private: bool = False,
     licence: str | None = None,
     pretty_name: str | None = None,
+    languages: Sequence[str] = (),
     allow: Sequence[str] = (),
     dry_run: bool = False,
     say: Say = lambda words: None,
@@ -51,8 +49,8 @@ def publish_model(
     Args:
         folder: with model_index.json, as `moee train` writes it; every file goes along as it is, hidden ones do not.
         to: `hf:ORG/NAME`. bundle: a folder that `moee bench run` wrote; its numbers go into the card, its record along.
-        private: of a repository that is made. licence, pretty_name: for the card.
-        allow: `unlicensed`, for a public model without a licence.
+        private: of a repository that is made. licence, pretty_name, languages: for the card.
+        allow: `unlicensed`, for a public model without a licence, and networks inside that forbid commercial use.
         dry_run: make the plan and send nothing. say: told the plan and the progress. sleep: waits so many seconds.
 
     Raises:
@@ -61,11 +59,7 @@ def publish_model(
     name, root = repo_of(to), Path(folder)
     if not is_model(root):
         raise ManifestError(f"{printable(str(root))} holds no {INDEX}: give the folder of a model, as RUN/model.")
-    if licence is None and not private and gate.UNLICENSED not in allow:
-        raise ManifestError(
-            f"The model {printable(str(root))} has no stated licence: give --license, publish with --private, or say "
-            f"--allow {gate.UNLICENSED}."
-        )
+    _check(root, licence, private, allow)
     files = dict(_files(root))
     results = {} if bundle is None else _bundle(Path(bundle), files)
     remote = Remote(name, FORM, say=say, sleep=sleep)
@@ -73,7 +67,12 @@ def publish_model(
     head = remote.head()
     check_visibility(remote, head, private)
     former = record_at(remote, head)
-    card = _card(pretty_name or name.partition("/")[2], licence, results)
+    shown = pretty_name or name.partition("/")[2]
+    card = model_card.card(root, shown, name, licence, sorted(allow), results, list(checked(languages)))
+    if licence is not None and model_card.wants_file(licence):
+        files.setdefault(LICENCE_FILE, Outgoing.of(model_card.licence_words(shown, licence).encode()))
+    for place in model_card.places_in(root):
+        say(f"{model_card.CONFIG} names {printable(place)}, a place on this machine, and goes along as it is")
     key = hashlib.sha256(json.dumps([card, sorted((n, f.sha256) for n, f in files.items())]).encode()).hexdigest()
     tags = () if head is None else head.tags
     changes = "the first one" if not former else _changes(former, files)
@@ -81,6 +80,33 @@ def publish_model(
     record = {"moee_publish": FORMAT, "form": FORM, "key": key, "whole": True, "of": {"state": key}}
     sent = send(remote, head, outgoing(files, card, record, known), known, private, dry_run, say, sleep)
     return Pushed(**{**sent, "allowed": list(allow)})
+
+
+def _check(root: Path, licence: str | None, private: bool, allow: Sequence[str]) -> None:
+    """Stop a public push of what was not named.
+
+    Raises:
+        ManifestError: no licence, or a network inside that forbids commercial use.
+    """
+    bound = model_card.noncommercial(root)
+    unknown = [name for name in allow if name != gate.UNLICENSED and name not in bound]
+    if unknown:
+        known = ", ".join([gate.UNLICENSED, *bound])
+        raise ManifestError(
+            f"--allow {printable(unknown[0])} names nothing that stands in the way here; what can be named: {known}."
+        )
+    if private:
+        return
+    if licence is None and gate.UNLICENSED not in allow:
+        raise ManifestError(
+            f"The model {printable(str(root))} has no stated licence: give --license, publish with --private, or say "
+            f"--allow {gate.UNLICENSED}."
+        )
+    gate.check(gate.Found(models={name: f"its part for the {does}" for name, does in bound.items()}), _models(allow))
+
+
+def _models(allow: Sequence[str]) -> list[str]:
+    return [name for name in allow if name != gate.UNLICENSED]
 
 
 def _files(root: Path) -> Iterator[tuple[str, Outgoing]]:
@@ -115,61 +141,3 @@ def _changes(former: Mapping[str, Any], files: Mapping[str, Outgoing]) -> str:
     before = {name: entry.get("sha256") for name, entry in former.get("files", {}).items() if name != CARD}
     changed = sum(before.get(name) != file.sha256 for name, file in files.items())
     return f"{changed} files new or changed, {len(set(before) - set(files))} gone"
-
-
-def _card(name: str, licence: str | None, results: Mapping[str, Any]) -> str:
-    """The model card: head, use, results of the bundle, limits."""
-    head: dict[str, Any] = {"pretty_name": printable(name), **_licence(licence), "library_name": "moee"}
-    head |= {"pipeline_tag": "image-to-video", "tags": ["talking-head", "emotion", "moee"]}
-    lines = [
-        f"# {text(name, 300)}",
-        "",
-        "A MoEE model: a portrait, a sound and an emotion become a video of a talking face.",
-    ]
-    lines += [
-        "",
-        "## Use",
-        "",
-        "```",
-        "moee generate --model DIR --image face.png --audio voice.wav --emotion happy --out o.mp4",
-    ]
-    lines += ["```", "", *_results(results), "## Limits", ""]
-    lines += [
-        "- Do not use it to show a person who has not agreed, or to deceive; say that a video was made by a program.",
-        "- Licences of the networks and the data that it was trained with hold for it too: see who published it."
-        if licence
-        else "- No licence was stated: nobody may use it for more than looking at it.",
-        "",
-    ]
-    return f"---\n{yaml.safe_dump(head, sort_keys=False, allow_unicode=False, width=120)}---\n\n" + "\n".join(lines)
-
-
-def _licence(licence: str | None) -> dict[str, str]:
-    if licence is None:
-        return {"license": "unknown"}
-    known = hub_licence(licence)
-    shown = {"license": "other", "license_name": printable(licence), "license_link": CARD}
-    return {"license": known} if known else shown
-
-
-def _results(results: Mapping[str, Any]) -> list[str]:
-    if not results:
-        return ["## Results", "", "No results bundle was published with it.", ""]
-    protocol = results["protocol"]
-    scored = f"{text(results['system']['name'])} by the protocol {text(protocol['name'])}"
-    rows = [
-        (text(line["key"]), _number(line["value"]), text(line["unit"]), text(line["direction"]), str(line["n"]))
-        for line in results["metrics"][:_ROWS]
-        if line.get("comparable", True)
-    ]
-    lines = [
-        "## Results",
-        "",
-        f"{scored}. The [bundle's record](results/results.json) names every input and weight.",
-        "",
-    ]
-    return [*lines, *table(("metric", "value", "unit", "better", "clips"), rows), ""]
-
-
-def _number(value: Any) -> str:
-    return f"{value:.4g}" if isinstance(value, int | float) and math.isfinite(value) else "infinite"

@@ -12,6 +12,17 @@ _NAMED: Final = 10  # sources that are named
 _STATE: Final = 16  # characters of a state that name it
 NOTE: Final = "  note = {state of the manifest: "  # a push puts the address before this line
 
+_METHOD: Final = (
+    "@inproceedings{liu2025moee,",
+    "  title = {MoEE: Mixture of Emotion Experts for Audio-Driven Portrait Animation},",
+    "  author = {Liu, Huaize and Sun, Wenzhang and Di, Donglin and Sun, Shibo and Yang, Jiahui and Zou, Changqing",
+    "            and Bao, Hujun},",
+    "  booktitle = {CVPR},",
+    "  note = {arXiv 2501.01808},",
+    "  year = {2025}",
+    "}",
+)
+
 
 def consent() -> Iterator[str]:
     """Yield the section on the persons who are shown."""
@@ -38,19 +49,12 @@ def citation(facts: "Facts") -> Iterator[str]:
     yield from ("", "```bibtex", "@misc{moee_clips,")
     yield f"  title = {{{_plain(title(facts))}}},"
     yield f"{NOTE}{_plain(facts.state[:_STATE])}}}"
-    yield from (
-        "}",
-        "@inproceedings{liu2025moee,",
-        "  title = {MoEE: Mixture of Emotion Experts for Audio-Driven Portrait Animation},",
-        "  author = {Liu, Huaize and Sun, Wenzhang and Di, Donglin and Sun, Shibo and Yang, Jiahui and Zou, Changqing",
-        "            and Bao, Hujun},",
-        "  booktitle = {CVPR},",
-        "  note = {arXiv 2501.01808},",
-        "  year = {2025}",
-        "}",
-        "```",
-        "",
-    )
+    yield from ("}", *_METHOD, "```", "")
+
+
+def method() -> Iterator[str]:
+    """Yield the section on how the method is cited."""
+    yield from ("## Citation", "", "```bibtex", *_METHOD, "```", "")
 
 
 def licence_file(facts: "Facts") -> str:

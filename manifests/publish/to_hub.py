@@ -1,6 +1,5 @@
 """Publishes a manifest to the Hub: made in a folder first, planned, sent, compared, tagged; killed, it goes on."""
 
-import json
 import shutil
 import time
 from collections.abc import Callable, Mapping, Sequence
@@ -8,19 +7,16 @@ from dataclasses import asdict, dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
-from manifests.errors import ManifestError
 from manifests.files import read_json
 from manifests.publish import changes, gate, standing, versions
 from manifests.publish import forget as forgetting
 from manifests.publish.hub import Watch
 from manifests.publish.plan import plan_by_split
-from manifests.publish.push import Outgoing, Steps, check_limits, compare, owned_by, push, record_at
+from manifests.publish.push import Say, record_at
 from manifests.publish.remote import Head, Remote, repo_of
 from manifests.publish.run import MEDIA, SHARD_BYTES, Published, form_of, publish
+from manifests.publish.sending import check_visibility, files_of, outgoing, send
 from manifests.publish.target import CARD, RECORD
-from manifests.text import printable
-
-Say = Callable[[str], None]
 
 
 @dataclass(frozen=True)
@@ -160,12 +156,6 @@ def _stage(name: str, form: str) -> Path:
     return Path(platformdirs.user_cache_dir("moee")) / "publish" / f"{name.replace('/', '@')}-{form}"
 
 
-def check_visibility(remote: Remote, head: Head | None, private: bool) -> None:
-    """Refuse --private for a repository that is public."""
-    if head is not None and private and not head.private:
-        raise ManifestError(f"{remote.shown} is public: make it private on its page first, or leave --private out.")
-
-
 def _changes(
     remote: Remote, head: Head | None, former: Mapping[str, Any], record: Mapping[str, Any], place: Path
 ) -> str:
@@ -176,86 +166,3 @@ def _changes(
     if {former.get("form"), record["form"]} <= set(MEDIA.values()):
         return changes.described(remote, head, place)
     return f"in another form ({former.get('form')} before), not compared"
-
-
-def files_of(place: Path, record: Mapping[str, Any]) -> dict[str, Outgoing]:
-    """Return the files of a published folder, as its record names them."""
-    return {name: Outgoing(place / name, entry["bytes"], entry["sha256"]) for name, entry in record["files"].items()}
-
-
-def outgoing(
-    files: dict[str, Outgoing], card: str, record: Mapping[str, Any], known: Sequence[versions.Version]
-) -> dict[str, Outgoing]:
-    """Return what a repository is to hold: files, the card with the versions, and the record."""
-    files = dict(files)
-    card += versions.section(known)
-    files[CARD] = Outgoing.of(card.encode())
-    listed = {name: {"sha256": file.sha256, "bytes": file.size} for name, file in sorted(files.items())}
-    content = {**record, "files": listed, "versions": versions.as_records(known)}
-    files[RECORD] = Outgoing.of(json.dumps(content, indent=1, sort_keys=True).encode())
-    return files
-
-
-def send(
-    remote: Remote,
-    head: Head | None,
-    files: Mapping[str, Outgoing],
-    known: Sequence[versions.Version],
-    private: bool,
-    dry_run: bool,
-    say: Say,
-    sleep: Callable[[float], None],
-) -> dict[str, Any]:
-    """Show the plan, send the files unless `dry_run`, tag them, and return the fields of `Pushed`."""
-    check_limits(files)
-    steps = compare(files, head, owned_by(record_at(remote, head)))
-    version = known[-1]
-    for line in plan_lines(remote, head, steps, files, version.name):
-        say(line)
-    after = head
-    if not dry_run:
-        after = push(remote, files, private, f"{version.name}: {version.changes}", say, sleep)
-        tag(remote, after, version)
-    return {
-        "repository": remote.shown,
-        "url": remote.url,
-        "kind": remote.kind,
-        "private": private if head is None else head.private,
-        "dry_run": dry_run,
-        "commit": None if after is None else after.commit,
-        "version": version.name,
-        "sent": len(steps.send),
-        "sent_bytes": steps.bytes,
-        "replaced": [printable(name) for name in steps.differ],
-        "there": len(steps.there),
-        "deleted": len(steps.delete),
-        "files": len(files),
-        "bytes": sum(file.size for file in files.values()),
-    }
-
-
-def plan_lines(
-    remote: Remote, head: Head | None, steps: Steps, files: Mapping[str, Outgoing], version: str
-) -> list[str]:
-    """Return what would be done, a line each."""
-    whole = sum(file.size for file in files.values())
-    where = "a new repository" if head is None else f"on commit {head.commit[:12]}"
-    lines = [
-        f"plan: {remote.shown} ({where}) becomes {version}: {len(files)} files, {whole / 1e6:.1f} MB; "
-        f"there already {len(steps.there)}, to send {len(steps.send)} ({steps.bytes / 1e6:.1f} MB), "
-        f"to delete {len(steps.delete)}"
-    ]
-    changed = [name for name in steps.differ if name not in (CARD, RECORD)]
-    lines += [f"the Hub holds another {printable(name)}: it is replaced" for name in changed[:10]]
-    if len(changed) > 10:
-        lines.append(f"and {len(changed) - 10} more files that it holds otherwise")
-    return lines
-
-
-def tag(remote: Remote, head: Head, version: versions.Version) -> None:
-    """Give the newest commit the name of its version, also where a repair has moved it."""
-    if head.tags.get(version.name) == head.commit:
-        return
-    if version.name in head.tags:
-        remote.untag(version.name)
-    remote.tag(version.name, head.commit, f"state of the manifest: {version.state}")

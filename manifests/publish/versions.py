@@ -44,18 +44,23 @@ def as_records(versions: Sequence[Version]) -> list[dict[str, Any]]:
     return [asdict(version) for version in versions]
 
 
-def section(versions: Sequence[Version]) -> str:
-    """Return the lines of the card: newest first."""
+def section(versions: Sequence[Version], of_clips: bool = True) -> str:
+    """Return the lines of the card: newest first.
+
+    Args:
+        versions: oldest first.
+        of_clips: of a data set, whose clips are counted; a model has none.
+    """
+    titles = ("version", *(("clips", "state of the manifest") if of_clips else ("state",)), "against the one before")
     rows = [
-        (text(version.name), count(version.clips), text(version.state[:16]), text(version.changes, 300))
+        (
+            text(version.name),
+            *((count(version.clips),) if of_clips else ()),
+            text(version.state[:16]),
+            text(version.changes, 300),
+        )
         for version in reversed(versions[-_SHOWN:])
     ]
-    lines = [
-        "",
-        "## Versions",
-        "",
-        "Each is a tag of this repository: `revision=` of `load_dataset`.",
-        "",
-        *table(("version", "clips", "state of the manifest", "against the one before"), rows),
-    ]
+    where = "`revision=` of `load_dataset`" if of_clips else "`hf download --revision`"
+    lines = ["", "## Versions", "", f"Each is a tag of this repository: {where}.", "", *table(titles, rows)]
     return "\n".join(lines) + "\n"

@@ -29,6 +29,23 @@ def refusal(found: gate.Found, *allowed: str) -> str:
     return str(refused.value)
 
 
+def test_everything_that_stands_in_the_way_is_said_at_once_with_what_lets_it_pass() -> None:
+    found = gate.Found({"s_1": ("a.mp4", 2)}, {"one": "the column identity", "two": "columns of the clips"})
+    assert refusal(found) == (
+        "The source a.mp4 (s_1, 2 clips) has no known licence; also, the model one forbids commercial use and made the "
+        "column identity; the model two forbids commercial use and made columns of the clips: publish with --private, "
+        "or say --allow unlicensed --allow one --allow two if you may share it."
+    )
+    assert "--allow unlicensed --allow two if" in refusal(found, "one") and "model one" not in refusal(found, "one")
+    gate.check(found, ["unlicensed", "two", "one"])
+
+
+def test_members_that_are_known_to_be_free_are_not_blamed_where_every_row_is_flagged(tmp_path: Path) -> None:
+    columns = seen("happy", members=["facs-mesh", "libreface", "mine"], expression_noncommercial=True)
+    found = found_in(make(tmp_path / "m", [Film("a.mp4", [Clip(0, columns=columns)], LICENSED)]))
+    assert list(found.models) == ["libreface", "mine"]
+
+
 @pytest.mark.parametrize("licence", [None, "", " Unknown ", "NOASSERTION"])
 def test_a_row_without_a_known_licence_is_named_and_may_be_allowed(tmp_path: Path, licence: str | None) -> None:
     films = [Film("a.mp4", facts=LICENSED), Film("b.mp4", [Clip(), Clip(10)], {"licence": licence})]
@@ -60,7 +77,7 @@ def test_the_model_of_the_faces_is_named(tmp_path: Path) -> None:
     found = found_in(tmp_path / "m")
     assert refusal(found) == (
         "The model insightface/x forbids commercial use and made the column identity: publish with --private, or say "
-        "--allow insightface/x."
+        "--allow insightface/x if you may share it."
     )
     assert "--allow insightface/y names nothing" in refusal(found, "insightface/y")
     gate.check(found, ["insightface/x"])
