@@ -21,6 +21,7 @@ FEATURES: Final = "features.json"  # the list of clips that training reads featu
 _TOKEN: Final = re.compile(rb"[a-z]_[0-9a-f]{16}(?![0-9a-f])|(?<![0-9a-f])[0-9a-f]{64}(?![0-9a-f])")
 _OVERLAP: Final = 128
 _BLOCK: Final = 1 << 24
+_ROWS, _ROWS_WITH_FILES = 8192, 16  # rows of a table at once: a file in a row may be large
 
 
 def files_in(folder: Path, wanted: Wanted) -> list[Gone]:
@@ -88,12 +89,17 @@ def _table_holds(path: Path, wanted: Wanted) -> bool:
                 return True
             return any(
                 _says(leaf, wanted)
-                for batch in file.iter_batches(batch_size=8192)
+                for batch in file.iter_batches(batch_size=_ROWS_WITH_FILES if _holds_files(file) else _ROWS)
                 for column in batch.columns
                 for leaf in _leaves(column)
             )
     except (pa.ArrowException, OSError):
         return _holds(path, wanted)
+
+
+def _holds_files(file: Any) -> bool:
+    columns = (file.schema.column(place) for place in range(len(file.schema)))
+    return any(one.physical_type == "BYTE_ARRAY" and one.logical_type.type == "NONE" for one in columns)
 
 
 def _metadata(file: Any) -> list[bytes]:
