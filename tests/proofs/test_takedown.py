@@ -2,6 +2,7 @@
 
 import hashlib
 import json
+import re
 import signal
 import subprocess
 import sys
@@ -10,6 +11,7 @@ from pathlib import Path
 
 import av
 import numpy as np
+import platformdirs
 import pyarrow.parquet as pq
 import pytest
 
@@ -17,6 +19,7 @@ import manifests
 from perception.embedding import SAME_PERSON
 from tests.curation.runs import ROOT, Ran, moee
 from tests.curation.takedown.material import holding
+from tests.hub_server import HubServer
 
 pytestmark = pytest.mark.proof
 
@@ -24,6 +27,7 @@ PERSON, OTHER, THIRD = "emotion_mead_W009_{}.mp4", "talk_590_aoc_other_clip_spee
 RECIPE = "name: lenient\nselect:\n  seconds: {min: 1}\n  faces: {max: 1}\n"
 TAKEDOWN = "import typer; from curation.takedown.cli import takedown; typer.run(takedown)"
 SIDE = 512
+REPO = "org/faces"
 
 
 def line(*arguments: object) -> list[str]:
@@ -105,7 +109,8 @@ def clip_hashes(published: Path) -> set[str]:
     """The sha256 of every clip inside published shards."""
     return {
         hashlib.sha256(row["video"]["bytes"]).hexdigest()
-        for path in published.glob("data/*.parquet")
+        for path in published.rglob("*.parquet")
+        if "video" in pq.read_schema(path).names
         for row in pq.read_table(path, columns=["video"]).to_pylist()
     }
 
@@ -144,14 +149,48 @@ def killed(arguments: list[str], after: float) -> bool:
         return True
 
 
+@pytest.fixture
+def hub(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[HubServer]:
+    """A Hub, to which every program of this test speaks, and a cache of its own with the user's models in it."""
+    (tmp_path / "home" / "moee").mkdir(parents=True)
+    (tmp_path / "home" / "moee" / "weights").symlink_to(Path(platformdirs.user_cache_dir("moee")) / "weights")
+    with HubServer(tmp_path / "hub") as server:
+        for name, value in {**server.env(tmp_path / "home"), "XDG_CACHE_HOME": str(tmp_path / "home")}.items():
+            monkeypatch.setenv(name, value)
+        yield server
+
+
+def push(root: Path) -> list[str]:
+    """Publish to the Hub, allowing what the line asks for by name; returns what was allowed."""
+    allowed: list[str] = []
+    for _ in range(9):
+        done = moee("publish", root, "--to", f"hf:{REPO}", *(word for name in allowed for word in ("--allow", name)))
+        if done.status == 0:
+            return allowed
+        said = re.search(r"say --allow (\S+?)[ .]", done.err)
+        assert said is not None, done.err
+        allowed.append(said[1])
+    raise AssertionError(f"it asks for more and more: {allowed}")
+
+
+def served(hub: HubServer) -> Path:
+    """The folder of everything that the Hub holds, referenced or not."""
+    for path in (hub.folder / "objects").iterdir():
+        if path.read_bytes()[:4] == b"PAR1":
+            path.rename(path.with_suffix(".parquet"))  # so that it is looked into
+    return hub.folder
+
+
 def test_nothing_of_a_person_is_left_by_bytes_or_by_face_and_curate_brings_nothing_back(
-    raw: Path, picture: Path, tmp_path: Path, table: Callable[[str], None]
+    raw: Path, picture: Path, tmp_path: Path, hub: HubServer, table: Callable[[str], None]
 ) -> None:
     root, published, cache = tmp_path / "set", tmp_path / "published", tmp_path / "cache"
     (tmp_path / "lenient.yaml").write_text(RECIPE)
     curate = ("curate", raw, "--out", root, "--recipe", tmp_path / "lenient.yaml", "--workers", 1, "--json")
     assert moee(*curate).status == 0
     assert moee("publish", root, "--to", published).status == 0
+    allowed = push(root)
+    first = hub.repo("dataset", REPO)
     assert moee("manifest", "report", root).status == 0
     cache_of(cache, root)
 
@@ -166,7 +205,7 @@ def test_nothing_of_a_person_is_left_by_bytes_or_by_face_and_curate_brings_nothi
     everywhere = (root, published, cache)
     assert all(holding(folder, words) for folder in (root, published, cache)) and hashes & clip_hashes(published)
     options = ["--image", picture, "--confirm", person, "--reason", "asked by the person"]
-    options += ["--published", published, "--cache", cache]
+    options += ["--published", published, "--published", f"hf:{REPO}", "--cache", cache]
     shown = json.loads(take_down(root, *options, "--json").out)
     assert state(*everywhere) == before and shown["clips"] == 3 and (shown["sources"], shown["parts"]) == (2, 1)
 
@@ -176,6 +215,19 @@ def test_nothing_of_a_person_is_left_by_bytes_or_by_face_and_curate_brings_nothi
         kills, after = kills + 1, after * 1.4
     done = take_down(root, *options, "--yes", "--json")
     assert done.status == 0, done.err
+
+    # On the Hub: one commit, one tag, no object of an earlier one, and no more allowed than before.
+    repo = hub.repo("dataset", REPO)
+    assert first is not None and repo is not None and len(repo["commits"]) == 1
+    assert repo["tags"] == {"v2": repo["commits"][0]["id"]} and "v1" in first["tags"]
+    record = json.loads(hub.content(REPO, ".published.json"))
+    assert record["clips"] == 2 and set(record["stated"]["allowed"]) <= set(allowed)
+    receipts = [json.loads(path.read_text()) for path in (root / "takedowns").iterdir()]
+    said = [place["hub"] for receipt in receipts for place in receipt["published_again"] if "hub" in place]
+    asked = max(one["revisions_asked"] for one in said)
+    assert asked >= 2 and not any(one["revisions_that_still_resolve"] for one in said)
+    objects = len(list((hub.folder / "objects").iterdir()))
+    assert holding(served(hub), words) == [] and clip_hashes(hub.folder) and not hashes & clip_hashes(hub.folder)
 
     # By bytes: names of files, text, every value of every table, clips inside shards.
     left = [hit for folder in everywhere for hit in holding(folder, words)]
@@ -204,7 +256,8 @@ def test_nothing_of_a_person_is_left_by_bytes_or_by_face_and_curate_brings_nothi
     table(
         f"{len(words)} ids, names and hashes of 3 clips in 2 sources and a shared one: 0 left in "
         f"{len(state(*everywhere))} files after {kills} kills; nearest face that stays {nearest:.2f} "
-        f"(threshold {SAME_PERSON['dlib-face']:.2f}); picture at {match['distance']:.2f}"
+        f"(threshold {SAME_PERSON['dlib-face']:.2f}); picture at {match['distance']:.2f}; on the Hub 0 left in "
+        f"{objects} objects, {asked} earlier revisions asked, 0 resolve"
     )
 
 
