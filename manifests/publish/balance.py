@@ -80,11 +80,12 @@ def _spreads(splits: "Sequence[SplitFacts]") -> Iterator[str]:
         ("size of the face, px", [(split.name, split.faces) for split in splits]),
     )
     rows = [(name, *(_spread(values) for _, values in groups)) for name, groups in measures]
-    yield from table(("least, median, most", *(split.name for split in splits)), rows)
+    yield from table(("least / median / most", *(split.name for split in splits)), rows)
     yield ""
 
 
 def _spread(values: Sequence[float]) -> str:
     if not values:
         return "none"
-    return ", ".join(f"{value:,.4g}" if value < 1000 else f"{value:,.0f}" for value in np.quantile(values, (0, 0.5, 1)))
+    found = np.quantile(values, (0, 0.5, 1))
+    return " / ".join(f"{value:,.4g}" if value < 1000 else f"{value:,.0f}" for value in found)

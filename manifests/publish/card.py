@@ -9,7 +9,8 @@ from manifests.publish.facts import UNKNOWN, Facts
 from manifests.publish.markdown import count, hours, many, table, text
 
 _ROWS: Final = 40  # of a table of foreign names
-_NAMED: Final = 20  # ids of clips that were left out, for each reason
+_NAMED: Final = 20  # ids of clips that were left out for a reason; of more only the first
+_FIRST: Final = 3
 
 
 def body(facts: Facts, form: Sequence[str], charts: Iterable[str], columns: Sequence[str] = ()) -> str:
@@ -71,7 +72,8 @@ def _counts(facts: Facts) -> Iterator[str]:
         yield f"Persons with clips in two splits: {count(facts.straddling)}."
     yield ""
     for why, clips in list(facts.left_out.items())[:_ROWS]:
-        named = ", ".join(text(clip) for clip in clips[:_NAMED]) + (" …" if len(clips) > _NAMED else "")
+        few = len(clips) <= _NAMED
+        named = ", ".join(map(text, clips if few else clips[:_FIRST])) + ("" if few else " …")
         yield f"- left out, {text(why)}: {many(len(clips), 'kept clip')} ({named})"
     if facts.left_out:
         yield ""
@@ -96,8 +98,9 @@ def _sources(facts: Facts) -> Iterator[str]:
     yield from table(("licence", "sources", "clips", "hours"), rows)
     yield ""
     if set(facts.datasets) != {UNKNOWN}:
-        given = [(text(name), count(clips)) for name, clips in list(facts.datasets.items())[:_ROWS]]
-        yield from table(("labels given by", "clips"), given)
+        given = list(facts.datasets.items())[:_ROWS]
+        by = [("nobody" if name == UNKNOWN else text(name), count(clips)) for name, clips in given]
+        yield from table(("labels given by", "clips"), by)
         yield ""
 
 

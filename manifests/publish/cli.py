@@ -153,7 +153,7 @@ def _hub_lines(pushed: "Pushed") -> list[str]:
         ]
     if pushed.published is None:
         return lines
-    return [*lines, f"it holds {_holds(pushed.published)}", *_lines(pushed.published)[1:]]
+    return [*lines, f"in it: {_holds(pushed.published)}", *_lines(pushed.published)[1:]]
 
 
 def _holds(done: "Published") -> str:

@@ -207,12 +207,12 @@ def _results(results: Mapping[str, Any]) -> list[str]:
     if not results:
         return ["## Results", "", "No results bundle was published with it.", ""]
     protocol = results["protocol"]
-    scored = f"{text(results['system']['name'])} by the protocol {text(protocol['name'])}"
+    scored = f"The system {text(results['system']['name'])} by the protocol {text(protocol['name'])}"
     rows = [_row(line) for line in results["metrics"][:_ROWS] if line.get("comparable", True)]
     lines = [
         "## Results",
         "",
-        f"{scored}, scored {text(str(results.get('made_at', 'at no known time'))[:10])}. The [bundle's record]"
+        f"{scored}, {text(str(results.get('made_at', 'at no known time'))[:10])}. The [bundle's record]"
         "(results/results.json) names every input and weight; `moee bench verify` computes it again from the bundle.",
         "",
     ]

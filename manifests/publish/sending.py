@@ -50,9 +50,10 @@ def send(
 ) -> dict[str, Any]:
     """Show the plan, send the files unless `dry_run`, tag them, and return the fields of `Pushed`."""
     check_limits(files)
-    steps = compare(files, head, owned_by(record_at(remote, head)))
-    version = known[-1]
-    for line in plan_lines(remote, head, steps, files, version.name, private):
+    former, version = record_at(remote, head), known[-1]
+    steps = compare(files, head, owned_by(former))
+    same = former.get("key") == version.key  # then what the Hub holds otherwise was changed there, or by a kill
+    for line in plan_lines(remote, head, steps, files, version.name, private, same):
         say(line)
     after = head
     if not dry_run:
@@ -77,7 +78,13 @@ def send(
 
 
 def plan_lines(
-    remote: Remote, head: Head | None, steps: Steps, files: Mapping[str, Outgoing], version: str, private: bool
+    remote: Remote,
+    head: Head | None,
+    steps: Steps,
+    files: Mapping[str, Outgoing],
+    version: str,
+    private: bool,
+    same: bool,
 ) -> list[str]:
     """Return what would be done, a line each."""
     whole = sum(file.size for file in files.values())
@@ -89,7 +96,7 @@ def plan_lines(
         f"to delete {len(steps.delete)}"
     ]
     lines += [f"  {words}" for words in _by_folder(files)]
-    changed = [name for name in steps.differ if name not in (CARD, RECORD)]
+    changed = [name for name in steps.differ if name not in (CARD, RECORD)] if same else []
     lines += [f"the Hub holds another {printable(name)}: it is replaced" for name in changed[:10]]
     if len(changed) > 10:
         lines.append(f"and {len(changed) - 10} more files that it holds otherwise")
@@ -102,7 +109,11 @@ def _by_folder(files: Mapping[str, Outgoing]) -> Iterator[str]:
     for name, file in sorted(files.items()):
         held.setdefault(name.partition("/")[0] + "/" if "/" in name else "beside them", []).append(file.size)
     for folder, sizes in sorted(held.items(), key=lambda item: ("/" not in item[0], item[0])):
-        yield f"{printable(folder)}: {many(len(sizes), 'file')}, {sum(sizes) / 1e6:.1f} MB"
+        yield f"{printable(folder)}: {many(len(sizes), 'file')}, {_size(sum(sizes))}"
+
+
+def _size(size: int) -> str:
+    return f"{size / 1e6:.1f} MB" if size >= 100_000 else f"{size / 1e3:.1f} kB"
 
 
 def tag(remote: Remote, head: Head, version: versions.Version) -> None:

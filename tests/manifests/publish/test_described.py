@@ -116,7 +116,18 @@ def test_a_value_that_somebody_changed_is_not_given_the_projects_reason() -> Non
     found = {setting: origin for setting, _, origin in origins.rows(recipe)}
     assert found["select.seconds.min"] == origins.OWN
     assert found["select.face_size.min"].startswith("px of the shorter side")
-    assert all(origin in (origins.OWN, origins.DEFAULT) for *_, origin in origins.rows(recipe | {"name": "mine"}))
+
+
+def test_a_value_that_a_recipe_of_ones_own_shares_with_one_of_the_project_names_that_one() -> None:
+    recipe = load_recipe("talking-head").resolved() | {"name": "mine"}
+    recipe["select"] |= {"seconds": {"min": 3.0, "max": None}, "niqe": {"min": None, "max": 7.0}}
+    found = {setting: origin for setting, _, origin in origins.rows(recipe)}
+    assert found["select.seconds.min"] == found["select.niqe.max"] == origins.OWN
+    assert found["select.face_size.min"].startswith("as in talking-head: px of the shorter side")
+    other = load_recipe("dh-faceemovid-150").resolved() | {"name": "mine"}
+    named = [origin for *_, origin in origins.rows(other) if origin.startswith("as in ")]
+    assert named and all(origin.startswith("as in dh-faceemovid-150: ") for origin in named)
+    assert {origin for *_, origin in origins.rows({"name": "x", "select": {"text": {"max": 0.1}}})} == {origins.OWN}
 
 
 def test_the_card_says_what_is_not_free_and_that_it_was_named(manifest: Path, tmp_path: Path) -> None:

@@ -153,7 +153,7 @@ def test_plots_of_persons_lengths_and_faces_hold_everything_once(published: Coun
 
 
 def test_least_median_and_most(published: Counted) -> None:
-    shown = {row[0]: row[1:] for row in tables_of(published.card)["least, median, most"]}
+    shown = {row[0]: row[1:] for row in tables_of(published.card)["least / median / most"]}
     each = "(select identity, split, count(*) as v from clips group by all)"
     for name, table in (
         ("clips of one person", each),
@@ -162,7 +162,7 @@ def test_least_median_and_most(published: Counted) -> None:
     ):
         for split, cell in zip(SPLITS, shown[name], strict=True):
             wanted = published.one(f"select min(v), median(v), max(v) from {table} where split = '{split}'")
-            assert [float(value) for value in cell.split(", ")] == pytest.approx(list(wanted), rel=1e-3)
+            assert [float(value) for value in cell.split(" / ")] == pytest.approx(list(wanted), rel=1e-3)
 
 
 def test_licences_what_is_not_free_and_link_rot(published: Counted) -> None:
