@@ -369,7 +369,9 @@ class _Handler(BaseHTTPRequestHandler):
         if what == "refs":
             head = {"name": "main", "ref": "refs/heads/main", "targetCommit": repo["commits"][-1]["id"]}
             tags = [{"name": tag, "ref": f"refs/tags/{tag}", "targetCommit": to} for tag, to in repo["tags"].items()]
-            raise _Reply(200, {"branches": [head], "converts": [], "pullRequests": [], "tags": tags})
+            named = repo.get("branches", {}).items()  # somebody else's
+            others = [{"name": name, "ref": f"refs/heads/{name}", "targetCommit": to} for name, to in named]
+            raise _Reply(200, {"branches": [head, *others], "converts": [], "pullRequests": [], "tags": tags})
         self._writer()
         if what == "preupload":
             self._preupload(self._commit(repo, parts[1]), json.loads(body))

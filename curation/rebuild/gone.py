@@ -46,7 +46,7 @@ def without(published: Published, stones: "Tombstones", out: Path) -> tuple[Publ
     closed = {row["id"] for row in published.sources() if source_is_gone(row, stones)}
     clips = published.tables["clips"]
     rows = clips.select(["id", "source", "identity", "dataset", "given_identity"]).to_pylist()
-    stays = [row["source"] not in closed and not _person_is_gone(row, stones) for row in rows]
+    stays = [row["source"] not in closed and not _clip_is_gone(row, stones) for row in rows]
     for row, there in zip(rows, stays, strict=True):
         if not there:
             forget(out, row["source"], [row["id"]])
@@ -70,13 +70,14 @@ def source_is_gone(row: dict[str, Any], stones: "Tombstones") -> bool:
     return any(stones.has(kind, value) for kind, value in kinds.items())
 
 
-def _person_is_gone(row: dict[str, Any], stones: "Tombstones") -> bool:
+def _clip_is_gone(row: dict[str, Any], stones: "Tombstones") -> bool:
+    """Whether a clip was taken down, also as one of somebody else that shows the person, or is of a person who was."""
     from manifests.tombstones import given_name
 
     given = None
     if row["dataset"] is not None and row["given_identity"] is not None:
         given = given_name(row["dataset"], row["given_identity"])
-    return stones.has("identity", row["identity"]) or stones.has("given", given)
+    return stones.has("clip", row["id"]) or stones.has("identity", row["identity"]) or stones.has("given", given)
 
 
 def forget(out: Path, source: str, clips: list[str]) -> None:

@@ -141,6 +141,19 @@ def test_a_person_who_was_taken_down_is_not_made_again_though_the_source_is(made
     assert person["identity"] not in manifests.open(tmp_path / "again").table("clips").column("identity").to_pylist()
 
 
+def test_a_clip_of_somebody_else_that_shows_who_was_taken_down_is_not_made_again(made: Made, tmp_path: Path) -> None:
+    films = [Film(made.films / "a.mp4", "/x/a.mp4"), Film(made.films / "b.mp4", "/x/b.mp4")]
+    root = manifest_of(tmp_path / "dataset", films)
+    gone = manifests.open(root).clips["id"].iloc[0]
+    stones = Tombstones.read(tmp_path / "again")
+    stones.add("clip", gone, "asked for", "2026-11-29")
+    stones.write(tmp_path / "again")
+    report = rebuild(str(without_media(root, tmp_path / "bare")), tmp_path / "again", how(made.films))
+    assert report.counts["identical"] == len(report.clips) == 3
+    assert gone not in [clip.clip for clip in report.clips]
+    assert gone not in manifests.open(tmp_path / "again").table("clips").column("id").to_pylist()
+
+
 def test_what_was_taken_down_is_not_looked_at_under_another_address(made: Made, site: Site, tmp_path: Path) -> None:
     bare = published(made, site, tmp_path, a="/ok/1/a.mp4")
     stones = Tombstones.read(tmp_path / "again")

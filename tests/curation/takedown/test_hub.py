@@ -241,3 +241,11 @@ def test_a_revision_that_still_resolves_is_told(desk: Desk, monkeypatch: pytest.
     said = json.loads(done.stdout)
     assert done.returncode == 1 and said["left"]["revisions"] >= 1
     assert old in said["published"][0]["hub"]["revisions_that_still_resolve"]
+
+
+def test_a_branch_that_somebody_made_is_told(desk: Desk) -> None:
+    desk.publish()
+    repo = desk.repo()
+    desk.hub.keep("dataset", REPO, repo | {"branches": {"dev": repo["commits"][-1]["id"]}})
+    said = json.loads(desk.moee(*desk.takedown()).stdout)
+    assert "refs/heads/dev" in said["published"][0]["note"] and said["published"][0]["hub"]["branches_beside"] == 1
