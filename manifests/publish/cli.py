@@ -17,7 +17,10 @@ if TYPE_CHECKING:
     from manifests.publish.run import Published
     from manifests.publish.to_hub import Pushed
 
-EXAMPLE: Final = "Example: moee publish dataset/ --to published/  (the same line again does nothing if nothing changed)"
+EXAMPLE: Final = (
+    "Example: moee publish dataset/ --to published/  (the same line again does nothing if nothing changed); "
+    "moee publish dataset/ --to hf:ORG/NAME --dry-run  (the plan; docs/publishing.md)"
+)
 _QUIET_SECONDS: Final = 30.0  # between lines when stderr is no terminal
 _NAMED: Final = 10
 _UNITS: Final = {"": 1, "K": 10**3, "M": 10**6, "G": 10**9}
@@ -28,10 +31,10 @@ def publish(
     to: given.To,
     form: given.Form = "hub",
     shard_mb: given.ShardSize = 100,
+    max_shard: given.MaxShard = None,
     licence: given.Licence = None,
     pretty_name: given.PrettyName = None,
     language: given.Language = None,
-    max_shard: given.MaxShard = None,
     media: given.Media = "embedded",
     private: given.Private = False,
     allow: given.Allow = None,
@@ -40,7 +43,7 @@ def publish(
     bundle: given.Bundle = None,
     as_json: given.AsJson = False,
 ) -> None:
-    """Publish the kept clips as a dataset that datasets.load_dataset reads: clips, splits, frames, sources, card."""
+    """Publish the kept clips as a dataset that datasets.load_dataset reads, or a model: to a folder or to the Hub."""
     limit = shard_mb * 1_000_000 if max_shard is None else _bytes_of(max_shard)
     if to.startswith("hf:"):
         from manifests.publish.models import is_model

@@ -9,12 +9,10 @@ from typing import TYPE_CHECKING, Any, Final
 
 from manifests.certificate import FILE, VERSION
 from manifests.errors import ManifestError
-from manifests.files import Written
 from manifests.publish import certified, links, target
-from manifests.publish.described import describe, summary_of, write_card
-from manifests.publish.facts import Stated, Told, gather
+from manifests.publish.facts import Stated, Told
 from manifests.publish.languages import checked
-from manifests.publish.plan import check_files, plan_by_split
+from manifests.publish.writing import write
 from manifests.text import nearest, printable
 
 if TYPE_CHECKING:
@@ -120,8 +118,8 @@ def publish(
         record = target.record_of(place)
         target.check_form(record, form, place)
         with target.told_errors(place, manifest.root):
-            writer = {"hub": _hub, "dh-faceemovid-150": _dh, "bare": _bare, "files": _linked}[form]
-            result, known = writer(manifest, new, place, max_shard_bytes, _told(manifest, found, stated, new), watch)
+            told = _told(manifest, found, stated, new)
+            result, known = write(form, manifest, new, place, max_shard_bytes, told, watch)
         _refuse_changed(manifest)
         last = "metadata.parquet" if form == "dh-faceemovid-150" else "data"
         base = {"form": form, "key": key, "of": _of(manifest), "stated": {**asdict(stated), "shard": max_shard_bytes}}
@@ -157,50 +155,6 @@ def _told(manifest: "Manifest", found: certified.Stored, stated: Stated, new: Pa
     if raw is not None:
         (new / FILE).write_bytes(raw)
     return Told(content, stated)
-
-
-def _dh(
-    manifest: "Manifest", new: Path, place: Path, limit: int, told: Told, watch: "Watch"
-) -> tuple[dict[str, Any], dict[str, Written]]:
-    from manifests.publish.dh import write_dh
-
-    return write_dh(manifest, new, place, told, watch)
-
-
-def _linked(
-    manifest: "Manifest", new: Path, place: Path, limit: int, told: Told, watch: "Watch"
-) -> tuple[dict[str, Any], dict[str, Written]]:
-    from manifests.publish.linked import write_linked
-
-    return write_linked(manifest, new, place, limit, told, watch)
-
-
-def _bare(
-    manifest: "Manifest", new: Path, place: Path, limit: int, told: Told, watch: "Watch"
-) -> tuple[dict[str, Any], dict[str, Written]]:
-    from manifests.publish.bare import write_bare
-
-    return write_bare(manifest, new, place, limit, told, watch)
-
-
-def _hub(
-    manifest: "Manifest", new: Path, place: Path, limit: int, told: Told, watch: "Watch"
-) -> tuple[dict[str, Any], dict[str, Written]]:
-    from manifests.publish import head, hub_card
-    from manifests.publish.hub import write_hub
-
-    plan = plan_by_split(manifest)
-    check_files(manifest.root, plan.clips)
-    written = write_hub(manifest, plan, new, limit, watch)
-    facts = gather(manifest, plan, told)
-    front = head.front_matter(facts, hub_card.configs(written), hub_card.infos(written))
-    write_card(
-        new, facts, front, hub_card.lines(facts, written), hub_card.frames_words() if "frames" in written else ()
-    )
-    shards = [shard for config in written.values() for files in config.shards.values() for shard in files]
-    known = {shard.path.relative_to(new).as_posix(): Written(shard.sha256, shard.bytes) for shard in shards}
-    describe(facts, new, known)
-    return summary_of(facts, plan), known
 
 
 def _of(manifest: "Manifest") -> dict[str, Any]:

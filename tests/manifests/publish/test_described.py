@@ -98,7 +98,11 @@ def test_croissant_is_valid_names_every_table_with_its_hash_and_gives_the_rows(
         assert (entry["sha256"], entry["contentSize"]) == (held.sha256, f"{held.bytes} B")
     assert form != "hub" or len(content["recordSet"]) < len(files), "the files of a split are described once"
     own = "data/train/metadata" if form == "files" else "data/train"
-    ids = [row[f"{own}/id"].decode() for row in read.records(own)]
+    rows = {one.id: list(read.records(one.id)) for one in read.metadata.record_sets}
+    for name, held in rows.items():
+        paths = [path for path in folder.rglob("*.parquet") if path.relative_to(folder).as_posix().startswith(name)]
+        assert paths and len(held) == sum(pq.ParquetFile(path).metadata.num_rows for path in paths), name
+    ids = [row[f"{own}/id"].decode() for row in rows[own]]
     clips = rows_of(folder)
     assert ids == clips.filter(pc.equal(clips["split"], "train"))["id"].to_pylist()
 

@@ -203,3 +203,13 @@ def test_the_funnel_is_that_of_the_outcomes(folder: Path, published: Counted) ->
     assert outcomes.num_rows and {(stage, of): n for stage, of, n in counted} == {
         (row[0], row[1]): number(row[2]) for row in tables_of(published.card)["stage"]
     }
+
+
+def test_croissant_gives_the_sources_with_their_days(published: Counted) -> None:
+    croissants = pytest.importorskip("mlcroissant")
+    read = croissants.Dataset(published.place / "croissant.json")
+    name = next(one.id for one in read.metadata.record_sets if one.id.startswith("sources/"))
+    days = {row[f"{name}/id"].decode(): row[f"{name}/retrieved_at"] for row in read.records(name)}
+    counted = published.rows("select id, retrieved_at::date::varchar from sources")
+    assert {one: None if str(day) in ("NaT", "None") else str(day)[:10] for one, day in days.items()} == dict(counted)
+    assert read.metadata.in_language == ["de", "en", "fr", "zh"]
