@@ -11,6 +11,7 @@ from curation.before import Before
 from curation.certify import certify
 from curation.consistency import Consistency
 from curation.contents import Content, Contents, hash_object
+from curation.current import Current, current
 from curation.engines.item import Engine, Finished
 from curation.engines.local import LocalEngine
 from curation.errors import CurationError
@@ -250,7 +251,7 @@ class _Curation:
         )
 
     def _holds(self, head: Head, item: Content) -> bool:
-        """Whether a source's last result is what this run would make, in the snapshot and with all its files."""
+        """Whether a source's last result is what this run would make, with all its files."""
         if head.retry or (head.quarantined and self.retry_quarantined):
             return False
         if (head.origin, head.name) != (item.input.origin, item.input.name):
@@ -260,24 +261,20 @@ class _Curation:
             return False
         if head.status == "kept" and len(head.keys) < len(wanted):
             return False
-        said = self.before.keys.get(head.source)
-        if not said or not said <= set(head.keys.values()):
-            return False
-        if not all(self.store.exists(head.source, stage, key) for stage, key in head.keys.items()):
-            return False
-        files = self.before.files.get(head.source, {})
-        return all(self.present.get(file) == size for file, size in files.items())
+        holds = current(head, self.before, self.store)
+        return holds is not None and all(self.present.get(file) == size for file, size in holds.files.items())
 
     def _result_of(self, head: Head) -> Result:
+        holds = current(head, self.before, self.store) or Current()
         return Result(
             head.name,
             head.source,
             head.status,
             tuple(head.reasons),
             head.error,
-            clips=len(self.before.files.get(head.source, {})),
-            failed_clips=self.before.failed.get(head.source, 0),
-            flags=self.before.flags.get(head.source, ()),
+            clips=len(holds.files),
+            failed_clips=holds.failed,
+            flags=holds.flags,
         )
 
     # -- work -------------------------------------------------------------------------------------
