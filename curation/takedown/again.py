@@ -87,18 +87,20 @@ def again(
     """
     stones = Tombstones.read(root)
     wanted = Remembered(stones)
-    found = {cache: files_in(cache, wanted) for cache in caches}
-    gone = [one for files in found.values() for one in files]
+    cached = {cache: files_in(cache, wanted) for cache in caches}
+    gone = [one for files in cached.values() for one in files]
     report = Report(removed=yes, already=True, files=files_by_kind(gone))
     report.published = [{"place": place} for place in places]
     if not yes or not (places or caches):
         return report
-    for cache, files in found.items():
+    for cache, files in cached.items():
         disk.delete(cache, files)
         rewrite_features(cache, wanted)
     on_hub.sweep_stages(wanted)
     report.published = [vars(published.renew(place, root, [], note)) for place in places]
-    report.left = {"caches": speaking(caches, wanted), "published": speaking(published.folders_of(places), wanted)}
+    found = {"caches": speaking(caches, wanted), "published": speaking(published.folders_of(places), wanted)}
+    report.left = {name: len(files) for name, files in found.items()}
+    report.found = sorted({str(path) for files in found.values() for path in files})
     report.left["revisions"] = published.revisions_left(report.published)
     report.receipt = str(write_later(root, asked, reason, gone, report, stones))
     return report

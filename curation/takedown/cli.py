@@ -207,4 +207,5 @@ def _file_lines(report: "Report") -> list[str]:
 def _search_lines(report: "Report") -> list[str]:
     if not report.left:
         return []
-    return [f"searched afterwards ({', '.join(report.left)}): {sum(report.left.values())} found"]
+    lines = [f"searched afterwards ({', '.join(report.left)}): {sum(report.left.values())} found"]
+    return lines + [f"  {path}" for path in report.found[:_SHOWN]]

@@ -17,7 +17,7 @@ class Report:
         near: persons who stay with a face as near as one person's are.
         yours: files outside the folder that were given to moee curate, which it never deletes.
         published: places published again (on a dry run: that would be).
-        left: what each search found afterwards.
+        left: what each search found afterwards. found: the files where that was.
         receipt: its file.
     """
 
@@ -33,6 +33,7 @@ class Report:
     yours: list[str] = field(default_factory=list)
     published: list[dict[str, Any]] = field(default_factory=list)
     left: dict[str, int] = field(default_factory=dict)
+    found: list[str] = field(default_factory=list)
     receipt: str | None = None
 
     @property

@@ -154,7 +154,7 @@ def _finish(root: Path, journal: Journal, note: Note) -> Report:
     ]
     note("searching for what is left")
     caches, places = [Path(folder) for folder in journal.cached], published.folders_of(journal.published)
-    report.left = left(root, read_content(root), scope, sizes, caches, places)
+    report.left, report.found = left(root, read_content(root), scope, sizes, caches, places)
     report.left["revisions"] = published.revisions_left(report.published)
     report.removed = True
     report.receipt = str(write_receipt(root, journal, report.left, report.published, stones))

@@ -10,6 +10,7 @@ from curation.takedown.counts import rows_of
 from curation.takedown.scope import Scope
 from curation.takedown.wanted import Known, Wanted, is_copy
 from manifests.parquet import read_table
+from manifests.schema import FRAME_TABLES, SNAPSHOT_TABLES
 from manifests.whole import LEDGER
 
 RECEIPTS: Final = "takedowns"
@@ -23,8 +24,8 @@ def left(
     sizes: dict[int, set[str]],
     caches: list[Path],
     places: list[Path],
-) -> dict[str, int]:
-    """Every search that was made and how much it found; all are 0 when nothing is left.
+) -> tuple[dict[str, int], list[str]]:
+    """Every search that was made and how much it found, all 0 when nothing is left; and the files where it was.
 
     Args:
         root: the manifest's folder.
@@ -34,26 +35,59 @@ def left(
         caches: folders outside. places: folders where it was published.
     """
     wanted = Known(words_of(scope), sizes)
+    hits: dict[str, list[Path]] = {name: [] for name in ("file_names", "text_files", "media")}
+    hits["tables"] = list(_tables(root, wanted))
+    hits["results"] = [*_results(root, scope), *(path for path in _shared(root, scope) if speaks_of(path, wanted))]
+    hits["ledger"] = speaking([root / LEDGER], wanted)
     stays = set(read_table("sources", root / "sources.parquet", columns=["origin"]).column("origin").to_pylist())
     texts = [url.encode("utf-8", "replace") for url in scope.values.get("url", ()) if url not in stays]
-    found = {"rows": sum(rows_of(root, content, scope).values()), "file_names": 0, "text_files": 0, "media": 0}
-    found["results"] = sum(1 for _ in _results(root, scope))
-    found["results"] += sum(speaks_of(path, wanted) for path in _shared(root, scope))
-    found["ledger"] = speaking([root / LEDGER], wanted)
     for entry in _looked_at(root):
-        found["file_names"] += wanted.names(tokens_of(os.fsencode(entry.name)))
-        if Path(entry.name).suffix in _TEXT:
-            raw = Path(entry.path).read_bytes()
-            found["text_files"] += wanted.names(tokens_of(raw)) or any(text in raw for text in texts)
-        else:
-            found["media"] += is_copy(Path(entry.path), entry.stat().st_size, wanted)
-    found["caches"], found["published"] = speaking(caches, wanted), speaking(places, wanted)
-    return found
+        path = Path(entry.path)
+        if wanted.names(tokens_of(os.fsencode(entry.name))):
+            hits["file_names"].append(path)
+        if path.suffix in _TEXT:
+            raw = path.read_bytes()
+            if wanted.names(tokens_of(raw)) or any(text in raw for text in texts):
+                hits["text_files"].append(path)
+        elif is_copy(path, entry.stat().st_size, wanted):
+            hits["media"].append(path)
+        elif path.suffix == ".parquet" and path.parent != root and path.parent.name not in FRAME_TABLES:
+            hits["tables"] += [path] * speaks_of(path, wanted)
+    hits["caches"], hits["published"] = speaking(caches, wanted), speaking(places, wanted)
+    rows = sum(rows_of(root, content, scope).values())
+    files = sorted({str(path) for found in hits.values() for path in found})
+    return {"rows": rows, **{name: len(found) for name, found in hits.items()}}, files
 
 
-def speaking(folders: Iterable[Path], wanted: Wanted) -> int:
-    """How many files below some folders still speak of what went."""
-    return sum(speaks_of(path, wanted) for folder in folders for path in walk(folder))
+def speaking(folders: Iterable[Path], wanted: Wanted) -> list[Path]:
+    """The files below some folders that still speak of what went."""
+    return [path for folder in folders for path in walk(folder) if speaks_of(path, wanted)]
+
+
+def _tables(root: Path, wanted: Known) -> Iterator[Path]:
+    """Tables of the folder with a cell of text that is a word of what went; unknown ones are looked into whole."""
+    for path in sorted(root.glob("*.parquet")):
+        if _cells(path, wanted.words) if path.stem in SNAPSHOT_TABLES else speaks_of(path, wanted):
+            yield path
+
+
+def _cells(path: Path, words: frozenset[str]) -> bool:
+    """Whether any text, or text in a list, is one of the words, in whatever column."""
+    import pyarrow as pa
+    import pyarrow.compute as pc
+    import pyarrow.parquet as pq
+
+    value_set = pa.array(sorted(words), pa.string())
+    with pq.ParquetFile(path, pre_buffer=False) as file:
+        kinds = {field.name: field.type for field in file.schema_arrow}
+        lists = {name for name, kind in kinds.items() if pa.types.is_list(kind) and kind.value_type == pa.string()}
+        texts = {name for name, kind in kinds.items() if kind == pa.string()}
+        for group in range(file.num_row_groups):
+            rows = file.read_row_group(group, columns=sorted(lists | texts), use_threads=False)
+            columns = [pc.list_flatten(rows[name]) if name in lists else rows[name] for name in rows.column_names]
+            if any(pc.any(pc.is_in(column, value_set=value_set)).as_py() for column in columns):
+                return True
+    return False
 
 
 def words_of(scope: Scope) -> frozenset[str]:

@@ -152,3 +152,40 @@ def test_what_a_rebuild_noted_goes_too(root: Path) -> None:
     assert pq.read_table(root / "rebuild.parquet").num_rows == 3
     assert pq.read_table(root / "link_rot.parquet").column("url").to_pylist() == ["x"]
     assert [path.stem for path in (root / "rebuilt").iterdir()] == [source_of("third.mp4")]
+
+
+@pytest.mark.parametrize("column", ["duplicate_of", "ambiguous"])
+def test_the_search_afterwards_looks_at_every_column_of_text(
+    root: Path, column: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A row that stays and still names a clip that went, in plain text or in a list, as a fault of the rewriting."""
+    from curation.takedown import run as running
+
+    request = of_p(root)
+    gone = next(c["id"] for c in manifests.open(root).table("clips").to_pylist() if c["track"] == track_of("alone.mp4"))
+    sound = running.rewrite
+
+    def faulty(*arguments: object) -> None:
+        sound(*arguments)  # type: ignore[arg-type]
+        table = pq.read_table(root / "clips.parquet")
+        field = table.schema.field(column)
+        value = [gone] if pa.types.is_list(field.type) else gone
+        values = pa.array([value] * table.num_rows, field.type)
+        table = table.set_column(table.schema.get_field_index(column), field, values)
+        pq.write_table(table, root / "clips.parquet")
+
+    monkeypatch.setattr(running, "rewrite", faulty)
+    monkeypatch.setattr(running, "_certify", lambda root: None)
+    report = take_down(root, request, yes=True)
+    assert report.left["tables"] == 1 and report.found == [str(root / "clips.parquet")] and not report.is_clean
+
+
+def test_a_file_that_nobody_knows_is_told_by_name(root: Path) -> None:
+    clips = manifests.open(root).table("clips").to_pylist()
+    (root / "mine").mkdir()
+    (root / "mine" / "notes.txt").write_text("\n".join(clip["id"] for clip in clips))
+    for name in ("mine.parquet", "mine/more.parquet"):
+        pq.write_table(pa.table({"note": [f"see {clip['id']}" for clip in clips]}), root / name)
+    report = take_down(root, of_p(root), yes=True)
+    assert report.found == sorted(str(root / name) for name in ("mine.parquet", "mine/more.parquet", "mine/notes.txt"))
+    assert (report.left["text_files"], report.left["tables"]) == (1, 2)
