@@ -29,6 +29,7 @@ _CHECKS: Final[dict[str, Callable[[Context], Iterator[Problem]]]] = {
     "whole": check_whole,
     "provenance": check_provenance,
 }
+_LOOKS: Final = ("frames", "expressions", "files")  # checks that ask for what the looks at files found
 CHECKS: Final = {name: (check.__doc__ or "").split("\n")[0] for name, check in _CHECKS.items()}
 
 
@@ -53,9 +54,12 @@ def validate(
     root = Path(folder)
     with Crew(processes) as crew:
         context = Context(root, read_content(root), quick, crew=crew)
-        problems = [*_bounded(check_tables(context))]
+        found = {"tables": [*_bounded(check_tables(context))]}
         begin(context)
-        problems += [p for check in _CHECKS.values() if check is not check_tables for p in _bounded(check(context))]
+        for name, check in sorted(_CHECKS.items(), key=lambda item: item[0] in _LOOKS):  # what waits for looks is last
+            if name not in found:
+                found[name] = [*_bounded(check(context))]
+    problems = [problem for name in _CHECKS for problem in found[name]]
     for text in context.notes:
         note(text)
     return problems
