@@ -52,7 +52,7 @@ TABLES: Final[dict[str, float]] = {
     "others": 2.7e6,  # sound, looks, mouths, timeline, turns of speech
 }
 FRAME_TABLES: Final = ("frames", "expressions")  # a row per frame
-BYTES_PER_SOURCE: Final = 400_000  # heads of the files of all stages, commits and the head
+BYTES_PER_SOURCE: Final = 150_000  # heads of the files of all stages, commits and the head
 GPU_WHY_NONE: Final = "every stage of this recipe runs on processors, so graphics cards would stay idle"
 GPU_WHY_SOME: Final = (
     "at most: the stage's core-seconds times its share of a graphics card; how fast the card is was not measured"

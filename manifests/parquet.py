@@ -15,31 +15,39 @@ from manifests.schema import SCHEMAS
 from manifests.text import printable
 
 ROW_GROUP: Final = 65_536
+_LEAN: Final[dict[str, bool]] = {"store_schema": False, "write_statistics": False, "use_dictionary": False}
 _SPILL_ROWS: Final = 262_144  # tables up to this many rows are sorted in memory
 _BUCKETS: Final = 64
 _BUFFER_ROWS: Final = 32_768
 
 
-def write_table(table: str, batches: Iterable[pa.Table], file: BinaryIO) -> int:
+def write_table(table: str, batches: Iterable[pa.Table], file: BinaryIO, lean: bool = False) -> int:
     """Write rows as Parquet; the bytes depend on the rows alone, not on how they were batched.
 
     Args:
         table: name of the table.
         batches: conforming tables in the order of their rows.
         file: open for writing.
+        lean: without what a table of a few rows mostly consists of: descriptions of its columns, statistics and
+            dictionaries. For files that only `read_table` reads, which knows the descriptions.
 
     Returns:
         The number of rows.
     """
     rows = 0
+    schema, how = (_undescribed(SCHEMAS[table]), _LEAN) if lean else (SCHEMAS[table], {})
     with pq.ParquetWriter(
-        file, SCHEMAS[table], version="2.6", compression="zstd", compression_level=3, data_page_version="1.0"
+        file, schema, version="2.6", compression="zstd", compression_level=3, data_page_version="1.0", **how
     ) as writer:
         for group in _regrouped(batches, table):
             # one chunk, else the page boundaries follow the chunks
             writer.write_table(group.combine_chunks(), row_group_size=ROW_GROUP)
             rows += group.num_rows
     return rows
+
+
+def _undescribed(schema: pa.Schema) -> pa.Schema:
+    return pa.schema([pa.field(field.name, field.type, field.nullable) for field in schema])
 
 
 def _regrouped(batches: Iterable[pa.Table], table: str) -> Iterable[pa.Table]:
@@ -77,7 +85,9 @@ def read_table(table: str, path: Path, sha256: str | None = None, columns: Seque
         file = pq.ParquetFile(source, pre_buffer=False)
         if not file.schema_arrow.equals(SCHEMAS[table]):
             raise ManifestError(f"{name} was written by another version: it is not a table {table} of this one.")
-        return file.read(columns=list(columns) if columns is not None else None, use_threads=False)
+        rows = file.read(columns=list(columns) if columns is not None else None, use_threads=False)
+        fields = [SCHEMAS[table].field(name) for name in rows.column_names]  # with descriptions, also of a lean file
+        return pa.Table.from_arrays(rows.columns, schema=pa.schema(fields, SCHEMAS[table].metadata))
     except FileNotFoundError as error:
         raise ManifestError(f"{name} is missing: run the same command again.") from error
     except PermissionError as error:

@@ -14,7 +14,7 @@ from manifests.errors import ManifestError
 from manifests.files import json_mapping, make_folder, plain_errors, read_json, sync_folder, write_aside, write_json
 from manifests.outcomes import Outcome
 from manifests.parquet import read_table, write_table
-from manifests.schema import ID_KINDS, PREFIXES, conform
+from manifests.schema import FRAME_TABLES, ID_KINDS, PREFIXES, conform
 from manifests.text import printable
 
 if TYPE_CHECKING:
@@ -275,7 +275,7 @@ def _checked(table: str, data: pa.Table, source: str) -> pa.Table:
 
 def _write_part_table(folder: Path, table: str, data: pa.Table) -> TableFile:
     def write(file: BinaryIO) -> None:
-        write_table(table, [data], file)
+        write_table(table, [data], file, lean=table not in FRAME_TABLES)  # those are linked into the snapshot
 
     aside, written = write_aside(folder, table, write)
     # Named by content: a later commit of the same key never writes over a file that an earlier one names.

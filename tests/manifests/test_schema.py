@@ -40,8 +40,9 @@ def test_measured_columns_carry_their_reason() -> None:
     assert expected.items() <= measured().items()
 
 
+@pytest.mark.parametrize("lean", [False, True])
 @pytest.mark.parametrize("table", SCHEMAS)
-def test_a_table_comes_back_from_parquet_with_its_types_and_notes(table: str, tmp_path) -> None:
+def test_a_table_comes_back_from_parquet_with_its_types_and_notes(table: str, lean: bool, tmp_path) -> None:
     data = empty(table)
     if table == "clips":
         data = table_from_rows("clips", [clip_row("s_" + "0" * 16, "h", "t", 0, 5, face_share=None)])
@@ -50,10 +51,18 @@ def test_a_table_comes_back_from_parquet_with_its_types_and_notes(table: str, tm
     if table == "expressions":
         data = expressions_table("s_" + "0" * 16, "t", 5)
     with (tmp_path / "t.parquet").open("wb") as file:
-        assert write_table(table, [data], file) == data.num_rows
+        assert write_table(table, [data], file, lean) == data.num_rows
     back = read_table(table, tmp_path / "t.parquet")
     assert back.equals(data) and back.schema.equals(SCHEMAS[table])
     assert [field.metadata for field in back.schema] == [field.metadata for field in SCHEMAS[table]]
+
+
+def test_a_lean_file_of_one_clip_is_less_than_a_third_of_a_described_one(tmp_path) -> None:
+    data = table_from_rows("clips", [clip_row("s_" + "0" * 16, "h", "t", 0, 5, face_share=None)])
+    for name, lean in (("described", False), ("lean", True)):
+        with (tmp_path / name).open("wb") as file:
+            write_table("clips", [data], file, lean)
+    assert (tmp_path / "lean").stat().st_size * 3 < (tmp_path / "described").stat().st_size
 
 
 def test_rows_get_their_version_and_nulls_by_themselves() -> None:
