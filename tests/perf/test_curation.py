@@ -90,9 +90,10 @@ def test_memory_and_time_are_those_of_the_command_alone(tmp_path: Path) -> None:
     held = bytearray(600 << 20)
     held[::4096] = b"x" * len(held[::4096])  # so much, in truth: no command may be told to hold it
     found = million.measure(tmp_path, Size(1_000, 20))
-    assert [took.name for took in found] == ["select", "split", "diff", "validate"]
+    assert [took.name for took in found] == ["select", "split", "diff", "validate", "takedown"]
     assert all(took.status == 0 and 0.01 < took.gigabytes < 0.5 for took in found) and len(held)
-    assert found[-1].said["sound"] is True and len(found[2].said["removed"]) == 100  # type: ignore[arg-type]
+    assert not any(found[-1].said["left"].values()) and found[3].said["sound"] is True
+    assert len(found[2].said["removed"]) == 100  # type: ignore[arg-type]
 
 
 def test_engines_are_compared_by_the_work_without_the_start() -> None:

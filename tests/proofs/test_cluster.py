@@ -29,7 +29,7 @@ FEW = (
     "talk_700_man_odd_fps22_speech_6s.mp4",
     "multishot_640x360_stage_people_speech_10s.mp4",
     "lowres_176x144_carphone_clean_4s.mp4",
-    "talk_450_obama_speech_20s.mp4",
+    "talk_360x288_grid_woman_b_3s.mpg",
 )
 
 
@@ -93,7 +93,7 @@ def three(folder: Path, videos: Path, bucket: dict[str, str]) -> Iterator[Nodes]
     can_hide = os.geteuid() == 0 and not subprocess.run(["unshare", "--mount", "true"], check=False).returncode
     (folder / "driver").mkdir()
     hidden = (videos, folder / "driver") if can_hide else ()
-    env = {**bucket, "PYTHONPATH": f"{ROOT}", "RAY_health_check_failure_threshold": "3"}
+    env = {**bucket, "PYTHONPATH": f"{ROOT}", "RAY_health_check_failure_threshold": "6"}
     with nodes(folder / "c", (0, 1, 1, 1), env, hidden) as cluster:
         yield cluster
 
