@@ -10,6 +10,7 @@ import pytest
 ROOT = Path(__file__).resolve().parent.parent
 
 os.environ.setdefault("OMP_NUM_THREADS", "1")
+os.environ.setdefault("RAY_worker_niceness", "0")  # beside other tests Ray's workers would get a quarter of a core
 
 
 def _folder(variable: str, default: str) -> Path:

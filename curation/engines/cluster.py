@@ -102,6 +102,7 @@ def connect(address: str | None, workers: int = 0) -> Any:
         from curation.cores import usable_cores
 
         os.environ.setdefault("RAY_task_oom_retries", "2")  # else a source that eats all memory is tried for ever
+        os.environ.setdefault("RAY_worker_niceness", "0")  # 15: beside another program they would get a quarter of it
         ray.init("local", num_cpus=workers or usable_cores(), object_store_memory=STORE_BYTES, **quiet)
         return ray
     try:

@@ -25,6 +25,7 @@ LONGEST = (
     "parity",
     "real_clips",
     "ladder",
+    "overfit",
     "study",
     "same_bytes",
     "speaking",
