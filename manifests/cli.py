@@ -42,7 +42,7 @@ def validate(
     as_json: AsJson = False,
 ) -> None:
     """Check schema, ids, references, spans, files, hashes, counts and sources; exit 1 when something is wrong."""
-    from manifests.checks.crew import usable_cores
+    from manifests.processes import usable_cores
     from manifests.validate import CHECKS
     from manifests.validate import validate as find_problems
 

@@ -11,6 +11,7 @@ from typing import Final
 
 from benchmark.errors import BenchmarkError
 from benchmark.leaderboard.model import Unshown
+from manifests.processes import end_with_parent
 from manifests.text import printable
 
 MOST: Final = 5  # sentences shown of a bundle that is not sound
@@ -26,7 +27,7 @@ def check(folders: Sequence[Path], workers: int = 1) -> tuple[list[Path], list[U
         Those that are sound, and those that are not, each in the order given.
     """
     if workers > 1 and len(folders) > 1:
-        with ProcessPoolExecutor(min(workers, len(folders)), get_context("spawn"), _one_thread) as pool:
+        with ProcessPoolExecutor(min(workers, len(folders)), get_context("spawn"), _start_worker) as pool:
             found = list(pool.map(problems, folders))
     else:
         found = [problems(folder) for folder in folders]
@@ -60,6 +61,7 @@ def problems(folder: Path) -> list[str]:
     return [problem.sentence for problem in found]
 
 
-def _one_thread() -> None:
+def _start_worker() -> None:
     """Processes share the cores: the arithmetic of each takes one."""
     os.environ.setdefault("OMP_NUM_THREADS", "1")
+    end_with_parent()

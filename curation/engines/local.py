@@ -4,8 +4,6 @@ import contextlib
 import multiprocessing
 import os
 import signal
-import threading
-import time
 from collections import deque
 from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import FIRST_COMPLETED, Future, wait
@@ -13,6 +11,7 @@ from multiprocessing import resource_tracker
 from typing import Any
 
 from curation.engines.item import Finished, Limits, how_it_ended, working
+from manifests.processes import end_with_parent
 
 POLL_SECONDS = 0.25
 AHEAD = 3  # items given to the pool per worker: none idles, and 18,000 futures are not polled
@@ -46,9 +45,7 @@ class LocalEngine:
         context = multiprocessing.get_context("spawn")
         shares = context.RawArray("d", max(1, len(items)))
         workers = max(1, min(self.workers, len(items)))
-        pool = ProcessPool(
-            max_workers=workers, initializer=_start_worker, initargs=(os.getpid(), shares), context=context
-        )
+        pool = ProcessPool(max_workers=workers, initializer=_start_worker, initargs=(shares,), context=context)
         waiting = deque((index, 1) for index in range(len(items)))
         running: dict[Future[Any], tuple[int, int]] = {}
         future: Future[Any]
@@ -111,16 +108,9 @@ def _call(function: Callable[[Any], Any], index: int, item: Any, limits: Limits)
         return function(item)
 
 
-def _start_worker(parent: int, shares: Any) -> None:
+def _start_worker(shares: Any) -> None:
     global _shares
     _shares = shares
     signal.signal(signal.SIGINT, signal.SIG_IGN)
     os.environ.setdefault("OMP_NUM_THREADS", "1")
-    threading.Thread(target=_die_with_parent, args=(parent,), daemon=True).start()
-
-
-def _die_with_parent(parent: int) -> None:
-    """A run killed by SIGKILL must not leave workers that go on writing into its folder."""
-    while os.getppid() == parent:
-        time.sleep(0.5)
-    os._exit(1)
+    end_with_parent()

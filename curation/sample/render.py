@@ -21,6 +21,7 @@ from curation.sample.faces import BACKDROPS, PORTRAITS, package_file, read_pictu
 from curation.sample.performance import Performance, Take, listening, perform, poses
 from curation.sample.puppet import Puppet
 from curation.sample.scenes import SCENES, Scene
+from manifests.processes import end_with_parent
 
 STATE = ".sample.json"
 
@@ -107,7 +108,7 @@ def _drawn(scenes: list[Scene], folder: Path, counter: bool, workers: int | None
         for scene in order:
             yield draw_scene(folder, scene, counter)
         return
-    with ProcessPoolExecutor(count, mp_context=get_context("spawn")) as pool:
+    with ProcessPoolExecutor(count, get_context("spawn"), end_with_parent) as pool:
         jobs = [pool.submit(draw_scene, folder, scene, counter) for scene in order]
         try:
             for job in as_completed(jobs):

@@ -16,7 +16,6 @@ if TYPE_CHECKING:
     from manifests.publish.forget import Forgotten
     from manifests.publish.remote import Head, Remote
 
-_MEDIA: Final = {"hub": "embedded", "files": "files", "bare": "none"}
 _COMMIT: Final = re.compile(r"[0-9a-f]{40}")
 DONE: Final = (
     "{place} holds one commit ({commit}, {tag}): of {asked} earlier revisions {left} still resolve, and {files} large "
@@ -57,6 +56,7 @@ def renew(place: str, root: Path, revisions: list[str], note: Callable[[str], No
     from manifests.publish.forget import clear
     from manifests.publish.push import record_at
     from manifests.publish.remote import Remote, repo_of
+    from manifests.publish.run import MEDIA
 
     remote = Remote(repo_of(place), say=note)
     remote.check_login()
@@ -66,7 +66,7 @@ def renew(place: str, root: Path, revisions: list[str], note: Callable[[str], No
             f"{printable(place)} is not on the Hub, or is not yours to see: give ORG/NAME as published."
         )
     record = record_at(remote, head)
-    if record.get("form") not in _MEDIA:
+    if record.get("form") not in MEDIA.values():
         raise ManifestError(f"{printable(place)} holds no dataset: give the repository of the dataset.")
     manifest = manifests.open(root)
     clips = files = 0
@@ -84,6 +84,7 @@ def _push(
     import manifests
     from manifests.publish import gate
     from manifests.publish.plan import plan_by_split
+    from manifests.publish.run import MEDIA
     from manifests.publish.target import CARD
     from manifests.publish.to_hub import publish_to_hub
 
@@ -95,7 +96,7 @@ def _push(
     allow = [name for name in former if name == gate.UNLICENSED or name in found.models]
     if not head.private:
         _check(place, found, allow)
-    media = _MEDIA[record["form"]]
+    media = next(how for how, form in MEDIA.items() if form == record["form"])
     done = publish_to_hub(root, place, private=head.private, media=media, allow=allow, forget=True, say=note, **options)
     if done.published is None or done.forgotten is None:
         raise ManifestError(f"{printable(place)} was not published again: run the same line again.")

@@ -4,8 +4,6 @@ The looks are begun as soon as the tables are read and are asked for their answe
 other checks are made meanwhile.
 """
 
-import contextlib
-import os
 import signal
 from collections.abc import Callable
 from concurrent.futures import Executor, Future, ProcessPoolExecutor, ThreadPoolExecutor
@@ -14,13 +12,10 @@ from dataclasses import dataclass
 from multiprocessing import get_context
 from typing import Any, Final
 
+from manifests.processes import end_with_parent, usable_cores
+
 MANY: Final = 10_000  # files; processes that are started for fewer take longer than they help
 MOST: Final = 8
-
-
-def usable_cores() -> int:
-    """Cores that this process may use."""
-    return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
 
 
 @dataclass(frozen=True)
@@ -80,5 +75,5 @@ class Crew:
 
 def _begin() -> None:
     """Ctrl-C is for the process that asks; it ends this one."""
-    with contextlib.suppress(ValueError):
-        signal.signal(signal.SIGINT, signal.SIG_IGN)
+    signal.signal(signal.SIGINT, signal.SIG_IGN)
+    end_with_parent()

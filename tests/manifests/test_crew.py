@@ -2,6 +2,12 @@
 
 import os
 import signal
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+import psutil
 
 from manifests.checks.crew import MANY, Crew
 
@@ -38,3 +44,34 @@ def test_a_process_that_is_killed_costs_a_second_look() -> None:
         asked = [crew.ask(only_here, os.getpid(), number) for number in range(20)]
         assert [one.answer() for one in asked] == list(range(1, 21))
         assert crew.ask(only_here, os.getpid(), 20).answer() == 21
+
+
+KILLED = """
+import time
+from manifests.checks.crew import MANY, Crew
+if __name__ == "__main__":
+    crew = Crew(2)
+    crew.gather(MANY)
+    for asked in [crew.ask(time.sleep, 0.2) for _ in range(4)]:
+        asked.answer()
+    print("up", flush=True)
+    time.sleep(60)
+"""
+
+
+def test_a_command_that_is_killed_leaves_no_process(tmp_path: Path) -> None:
+    (tmp_path / "program.py").write_text(KILLED)
+    root = str(Path(__file__).parents[2])
+    run = subprocess.Popen(
+        [sys.executable, tmp_path / "program.py"], stdout=subprocess.PIPE, env={**os.environ, "PYTHONPATH": root}
+    )
+    assert run.stdout is not None and run.stdout.readline() == b"up\n"
+    started = psutil.Process(run.pid).children(recursive=True)
+    run.kill()
+    run.wait()
+    until = time.monotonic() + 30
+    while (left := [one for one in started if one.is_running()]) and time.monotonic() < until:
+        time.sleep(0.1)
+    for one in left:
+        one.kill()
+    assert len(started) >= 2 and not left

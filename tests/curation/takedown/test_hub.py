@@ -103,14 +103,6 @@ class Desk:
         return [b"film alone.mp4 0", b"film both.mp4 0"]
 
 
-@pytest.fixture(scope="module")
-def made(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """Clips that are real small videos, of three persons in three splits; not to be changed."""
-    root = tmp_path_factory.mktemp("made") / "set"
-    make(root, filmed=True)
-    return root
-
-
 @pytest.fixture
 def desk(made: Path, tmp_path: Path) -> Iterator[Desk]:
     """A manifest that may be changed, and a Hub without faults."""

@@ -16,20 +16,11 @@ from manifests.publish.target import RECORD, SCRATCH
 from tests.curation.takedown.material import (
     WHO,
     holding,
-    make,
     person_of,
     source_of,
     track_of,
     words_of_p,
 )
-
-
-@pytest.fixture(scope="module")
-def made(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """Clips that are real small videos, of three persons in three splits; not to be changed."""
-    root = tmp_path_factory.mktemp("made") / "set"
-    make(root, filmed=True)
-    return root
 
 
 @pytest.fixture
