@@ -12,13 +12,14 @@ from fractions import Fraction
 from pathlib import Path
 from typing import Any
 
-from yt_dlp.networking.exceptions import RequestError
+from yt_dlp.networking.exceptions import HTTPError, RequestError, TransportError
 from yt_dlp.utils import YoutubeDLError
 
 from curation.download.gate import Gate, Job
 from curation.download.ledger import UNFINISHED, covers, from_json, to_json
 from curation.download.model import Downloaded, Remote, Settings, Span
 from curation.download.outcomes import Verdict, classify, said
+from curation.download.partial import Partial
 from curation.download.parts import NotInPartsError, fetch_parts
 from curation.download.remux import CannotCopyError, copy
 from curation.download.session import Session
@@ -110,9 +111,9 @@ class Fetcher:
             plan = self._fresh_plan(remote.url, place, plan)
             spans, note = self._in_parts(remote, plan, place, at_media)
             if not spans:
-                for number, one in enumerate(plan.formats):
+                for one, file in zip(plan.formats, _files(plan, place), strict=True):
                     at_media.append(str(one.get("url")))
-                    self._download(one, plan, place / _name(number, one))
+                    self._download(one, plan, file)
         else:
             spans, note = (), None
         return self._finish(remote, plan, place, spans, note)
@@ -145,34 +146,31 @@ class Fetcher:
         """Fetch a format, going on where a partial file ends, if the file is still the same."""
         if target.is_file():
             return
-        note = target.with_suffix(".validator")
-        job = self.gate.job
-        job.resume_with = note.read_text() if note.is_file() else None
-        if self._partial(target) and job.resume_with is None:
-            self._partial_path(target).unlink()  # nothing says whether it is still the same file
-
-        def begun(status: Mapping[str, Any]) -> None:
-            if status.get("status") == "downloading" and not note.is_file() and job.validator:
-                note.write_text(job.validator)
-
+        partial, job = Partial(target), self.gate.job
+        job.resume_with = partial.validator
+        if job.resume_with is None:
+            partial.drop()  # nothing says whether it is still the same file
         self.gate.look()
-        self.session._progress_hooks = [begun]
-        success, _ = self.session.dl(str(target), {**one, "id": "video", "title": "video", "duration": plan.duration})
-        job.resume_with = None
+        self.session._progress_hooks = [partial.hook(lambda: job.validator)]
+        try:
+            success, _ = self.session.dl(
+                str(target), {**one, "id": "video", "title": "video", "duration": plan.duration}
+            )
+        except HTTPError as error:
+            if error.status != 416 or not partial.is_there:
+                raise
+            partial.drop()
+            raise TransportError("the site does not go on where the partial file ends: it is fetched anew") from None
+        finally:
+            job.resume_with = None
         if not success:
             raise YoutubeDLError("Did not get any data")
-
-    def _partial_path(self, target: Path) -> Path:
-        return target.with_name(target.name + ".part")
-
-    def _partial(self, target: Path) -> bool:
-        return self._partial_path(target).is_file()
 
     def _in_parts(
         self, remote: Remote, plan: Plan, place: Path, at_media: list[str]
     ) -> tuple[tuple[Span, ...], str | None]:
         """Only the wanted spans, where the site allows it."""
-        if not remote.spans or any(self._partial(place / _name(n, one)) for n, one in enumerate(plan.formats)):
+        if not remote.spans or any(Partial(file).is_there for file in _files(plan, place)):
             return (), None
         wanted = sum((end - start for start, end in remote.spans), Fraction(0))
         if plan.duration and wanted > MOST_OF_IT * Fraction(plan.duration):
@@ -186,7 +184,7 @@ class Fetcher:
 
     def _finish(self, remote: Remote, plan: Plan, place: Path, spans: tuple[Span, ...], note: str | None) -> Downloaded:
         """Join, verify, sync, and give the file the name under which the ledger's line will find it."""
-        files = [place / "parts.mp4"] if spans else [place / _name(n, one) for n, one in enumerate(plan.formats)]
+        files = [place / "parts.mp4"] if spans else _files(plan, place)
         file = files[0] if len(files) == 1 else _join(files, place / "joined.mp4")
         verified = self.checks.submit(verify, file, None if spans else plan.duration).result()
         with file.open("rb") as opened:
@@ -266,9 +264,16 @@ def _saved(place: Path) -> Plan | None:
         return None
 
 
+def _files(plan: Plan, place: Path) -> list[Path]:
+    return [place / _name(number, one) for number, one in enumerate(plan.formats)]
+
+
 def _is_whole(plan: Plan, place: Path) -> bool:
     """Whether a killed run had fetched every file and only not come to verify them."""
-    return all((place / _name(n, one)).is_file() for n, one in enumerate(plan.formats))
+    files = _files(plan, place)
+    for file in files:
+        Partial(file).name_if_whole()
+    return all(file.is_file() for file in files)
 
 
 def _name(number: int, one: Mapping[str, Any]) -> str:

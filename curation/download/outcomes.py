@@ -110,10 +110,9 @@ def classify(error: BaseException, *, media_refused: bool = False) -> Verdict:
         if isinstance(each, UnsupportedError):
             return Verdict("unsupported", True, False, "there is no video at this address that could be fetched")
     text = " ".join(str(each) for each in chain)
-    for each in chain:
+    for each in chain:  # the outermost decides: what it happened after (416, then silence) was not the end
         if isinstance(each, HTTPError):
             return _of_status(each, text, media_refused)
-    for each in chain:
         if isinstance(each, TransportError):
             again = not isinstance(each, UnreachableError)
             return Verdict("network", False, again, _sentence(each))

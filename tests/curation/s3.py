@@ -134,12 +134,12 @@ class Nodes:
                 continue
         node.wait()
 
-    def processes(self, name: str) -> list[int]:
-        """Process ids of the nodes' workers that do this now (`ray::NAME`)."""
+    def processes(self, name: str, of: subprocess.Popen[bytes] | None = None) -> list[int]:
+        """Process ids of workers that do this now (`ray::NAME`), on all nodes or on one."""
         import psutil
 
         found = []
-        for node in self.nodes:
+        for node in self.nodes if of is None else [of]:
             if node.poll() is None:
                 for process in psutil.Process(node.pid).children(recursive=True):
                     try:

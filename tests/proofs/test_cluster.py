@@ -145,6 +145,7 @@ def test_a_killed_worker_actor_and_node_of_three_cost_their_running_sources_only
         os.kill(actor, signal.SIGKILL)
         wait_for(three, "_call", {worker})
         time.sleep(2.0)
+        on_node = len(three.processes("_call", three.nodes[3]))
         three.kill(three.nodes[3])
         ran = ended(run)
     finally:
@@ -152,9 +153,11 @@ def test_a_killed_worker_actor_and_node_of_three_cost_their_running_sources_only
     again = ran.json["attempts"] - ran.json["sources_worked"]
     table(
         f"killed: a worker, an actor, a node of three; {ran.json['inputs']} inputs, "
-        f"{ran.json['sources_worked']} sources worked on in {ran.json['attempts']} attempts: {again} done again"
+        f"{ran.json['sources_worked']} sources worked on in {ran.json['attempts']} attempts: {again} done again, "
+        f"{on_node} were at work on the node"
     )
-    assert again <= 2, "the worker's source and the node's"
+    # a source that waits for an actor gives its core away meanwhile: the node may have worked on more than one
+    assert again <= 1 + on_node, "the worker's source and the node's"
     synced = copied(out, folder / "killed", bucket)
     assert result_bytes(synced) == local
     assert moee("manifest", "validate", synced).status == 0

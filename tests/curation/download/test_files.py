@@ -141,6 +141,32 @@ def test_a_file_that_was_verified_but_not_entered_is_not_fetched_again(
     assert found.path.read_bytes() == (clips / "short.mp4").read_bytes()
 
 
+@pytest.mark.parametrize("told", [True, False])
+def test_a_kill_between_the_last_byte_and_the_name_loses_nothing(
+    clips: Path, settings: Settings, tmp_path: Path, told: bool
+) -> None:
+    raw = (clips / "short.mp4").read_bytes()
+    with serving(clips) as site:
+        remote = Remote(f"{site.url}/ok/1/short.mp4")
+        gate = make_gate([remote.url], tmp_path, settings, threading.Event())
+        with ThreadPoolExecutor(1) as checks:
+            fetcher = Fetcher(open_session(settings, gate), gate, tmp_path, settings, checks)
+            fetcher.attempt(remote)
+        place = tmp_path / "unfinished" / remote.key
+        (place / "record.json").unlink()
+        (place / "ready.mp4").rename(place / "0.mp4.part")  # as the kill leaves it
+        note = place / "0.validator"
+        if not told:  # the site named no length: it alone can say that nothing is left
+            note.write_text(note.read_text().partition("\n")[0])
+        site.log.clear()
+        found = download_all([remote], tmp_path, settings)[remote.url]
+        statuses = [asked.status for asked in site.log]
+    assert found.ok, found.error
+    assert found.sha256 == hashlib.sha256(raw).hexdigest()
+    assert ("416" in str(statuses)) is not told
+    assert bool(statuses) is not told, "what is whole is not asked for again"
+
+
 @pytest.mark.parametrize("kept", [0.3, 0.6, 0.95])
 def test_a_file_that_is_cut_off_is_not_whole(clips: Path, tmp_path: Path, kept: float) -> None:
     raw = (clips / LONG).read_bytes()
