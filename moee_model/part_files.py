@@ -47,7 +47,7 @@ def part_file(place: str | Path, inside: str = "") -> PartFile:
     from safetensors import SafetensorError, safe_open
 
     shown = printable(str(place))
-    paths = _paths(Path(place).expanduser(), shown, inside)
+    paths = weight_files(place, inside)
     try:
         handles = {path.name: safe_open(path, framework="pt") for path in paths}
         beside = paths[0].parent / _CONFIG
@@ -60,7 +60,9 @@ def part_file(place: str | Path, inside: str = "") -> PartFile:
     return PartFile(shown, handles, settings)
 
 
-def _paths(path: Path, shown: str, inside: str) -> Sequence[Path]:
+def weight_files(place: str | Path, inside: str = "") -> Sequence[Path]:
+    """The files of these weights, those of the hub in its cache; arguments and errors as `part_file`."""
+    path, shown = Path(place).expanduser(), printable(str(place))
     if path.is_file():
         if path.suffix != ".safetensors":
             raise ModelError(_refused(shown) if path.suffix in PICKLES else f"{shown} is no safetensors file.")

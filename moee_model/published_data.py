@@ -14,6 +14,7 @@ from manifests.text import printable
 from moee_model.errors import ModelError
 from moee_model.training_data import (
     COLUMNS,
+    SOURCE_COLUMNS,
     USED,
     Faces,
     TrainingClip,
@@ -76,7 +77,7 @@ class PublishedData:
 
         for path in (self._root / "sources" / "sources.parquet", self._root / "sources.parquet"):
             if path.exists():
-                rows = pq.read_table(path, columns=["id", "name", "origin", "sha256"], partitioning=None).to_pylist()
+                rows = pq.read_table(path, columns=list(SOURCE_COLUMNS), partitioning=None).to_pylist()
                 return {row["id"]: row for row in rows}
         return {}
 

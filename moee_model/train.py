@@ -250,11 +250,11 @@ class Trainer:
         if self.samples or self.world.size > 1:  # samples are the first process's, its model is everybody's work
             self._apart(lambda model: write(model, self, self.out / "samples" / f"step-{self.step:08d}"))
 
-    def export(self, folder: Path) -> None:
-        """Write the finished model as a `MoEEPipeline`; all processes call it together."""
+    def export(self, folder: Path, beside: Mapping[str, bytes] | None = None) -> None:
+        """Write the finished model as a `MoEEPipeline`, with these files beside; all processes call it together."""
         from moee_model.train_samples import export
 
-        self._apart(lambda model: export(model, self, folder))
+        self._apart(lambda model: export(model, self, folder, beside or {}))
 
     def _apart(self, work: Callable[[Denoiser], None]) -> None:
         """The first process does something with a model of its own; the others wait. Nothing of training is touched."""

@@ -83,9 +83,12 @@ def run(job: Job, world: World, watch: Watching, asked: Callable[[], int] = lamb
         ModelError, ManifestError: one sentence about what is wrong.
         moee_model.train.StoppedError: a signal came; a checkpoint was written.
     """
+    from manifests.publish.made_of import LINEAGE
+    from moee_model import lineage
     from moee_model.dataset import ClipSource
     from moee_model.networks import Networks
     from moee_model.shared_folders import check_shared, wait_until_free
+    from moee_model.training_data import open_data
 
     model, train = configs(job)
     check_shared({"--out": job.out, "--features": job.features}, Path(job.data), world)
@@ -98,7 +101,8 @@ def run(job: Job, world: World, watch: Watching, asked: Callable[[], int] = lamb
         watch.note(f"{len(source.too_short)} clips are shorter than the model's window and left out")
     trainer = _trainer(job, model, train, networks, features, source, world, watch, asked)
     trainer.run()
-    trainer.export(job.out / "model")
+    told = lineage.trained_on(job.out, open_data(job.data), source.clips) if world.main else None
+    trainer.export(job.out / "model", {} if told is None else {LINEAGE: told})
     listed = job.out / "training_list.csv"
     if world.main:
         write_training_list(listed, source.clips)
@@ -136,6 +140,7 @@ def _trainer(
     watch: Watching,
     asked: Callable[[], int],
 ) -> Trainer:
+    from moee_model import lineage
     from moee_model.checkpoint import found
     from moee_model.denoiser import build
     from moee_model.initial import load_parts
@@ -144,9 +149,12 @@ def _trainer(
 
     denoiser = build(model, train.seed)
     begun = {part: _absolute(job.parts[part]) for part in ("unet", "motion") if part in job.parts}
-    if begun and not (job.resume and found(job.out / "checkpoints")):
-        report = load_parts(denoiser, begun.get("unet"), begun.get("motion"))
-        watch.note(f"weights read: {', '.join(f'{part} {count} tensors' for part, count in report.read.items())}")
+    if not (job.resume and found(job.out / "checkpoints")):
+        if begun:
+            report = load_parts(denoiser, begun.get("unet"), begun.get("motion"))
+            watch.note(f"weights read: {', '.join(f'{part} {count} tensors' for part, count in report.read.items())}")
+        if world.main:
+            lineage.begin(job.out, begun)
     made = Trainer(
         denoiser,
         model,

@@ -6,7 +6,7 @@ import os
 import shutil
 import tempfile
 import wave
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
@@ -63,13 +63,16 @@ def write(model: Denoiser, trainer: Trainer, folder: Path) -> None:
             write_video(folder / f"{sample.name}.mp4", frames, count, fps, side, sound)
 
 
-def export(model: Denoiser, trainer: Trainer, folder: Path) -> None:
-    """Write a training's model as a pipeline's folder, whole or not at all; an older one is replaced."""
+def export(model: Denoiser, trainer: Trainer, folder: Path, beside: Mapping[str, bytes]) -> None:
+    """Write a training's model as a pipeline's folder, with the files beside, whole or not at all; an older one is
+    replaced."""
     aside = folder.with_name(f".tmp-{folder.name}")
     with _folder(folder.parent):
         shutil.rmtree(aside, ignore_errors=True)
         make_folder(aside)
         pipeline_of(model, trainer).save_pretrained(aside)
+        for name, content in beside.items():
+            (aside / name).write_bytes(content)
         for path in sorted(aside.rglob("*")):
             if path.is_file():
                 _sync(path)

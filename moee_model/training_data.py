@@ -30,6 +30,8 @@ COLUMNS: Final = (
     "source_height", "file_sha256", "track", "start_frame", "end_frame", "start_pts", "time_base_num", "time_base_den",
 )  # fmt: skip
 """Columns of `clips` that are read."""
+SOURCE_COLUMNS: Final = ("id", "name", "origin", "sha256", "licence")
+"""Columns of `sources` that are read."""
 _BOX: Final = ("crop_x0", "crop_y0", "crop_x1", "crop_y1")
 _PUBLISHED: Final = ("*.parquet", "videos/**", "README.md", "*.json")
 """Files of a published dataset on the hub; a star reaches into folders."""
@@ -42,7 +44,8 @@ class TrainingClip:
     sha256: of its file. person: as the data set names it, else as told apart, else its source. names: whatever a
     training list may call it by. label: weights of the six emotions, zeros: neutral, None: unknown. box: the square
     around the face in shares of the picture, None where the file shows it already or none was measured. picture: width
-    and height of the displayed source. faces: changes when its landmarks or action units do.
+    and height of the displayed source. faces: changes when its landmarks or action units do. licence: as its source
+    states it.
     """
 
     id: str
@@ -56,6 +59,7 @@ class TrainingClip:
     cropped: bool
     picture: tuple[int, int]
     faces: str
+    licence: str | None
 
 
 @dataclass(frozen=True)
@@ -131,7 +135,7 @@ class ManifestData:
         try:
             self._manifest: Manifest = manifests.open(folder)
             table = self._manifest.table("clips", [*COLUMNS, "file"])
-            sources = self._manifest.table("sources", ["id", "name", "origin", "sha256"]).to_pylist()
+            sources = self._manifest.table("sources", SOURCE_COLUMNS).to_pylist()
         except ManifestError as error:
             raise ModelError(str(error)) from error
         self.place = str(folder.resolve())
@@ -193,6 +197,7 @@ def training_clip(row: dict[str, Any], source: dict[str, Any], cropped: bool, fa
         cropped=cropped,
         picture=picture_of(row),
         faces=faces,
+        licence=source.get("licence"),
     )
 
 

@@ -65,6 +65,11 @@ def check(found: Found, allowed: Sequence[str]) -> None:
         )
 
 
+def is_licence(stated: str | None) -> bool:
+    """Whether what a source states is a licence, and not that none is known."""
+    return " ".join((stated or "").lower().split()) not in _NONE
+
+
 def _stops(found: Found) -> Iterator[tuple[str, str]]:
     """What --allow calls it, and what it is."""
     if found.unlicensed:
@@ -78,7 +83,7 @@ def _stops(found: Found) -> Iterator[tuple[str, str]]:
 def _unlicensed(manifest: "Manifest", clips: pa.Table) -> dict[str, tuple[str, int]]:
     used = {row["values"]: row["counts"] for row in pc.value_counts(clips.column("source")).to_pylist()}
     rows = manifest.table("sources", ["id", "name", "licence"]).to_pylist()
-    known = {row["id"] for row in rows if " ".join((row["licence"] or "").lower().split()) not in _NONE}
+    known = {row["id"] for row in rows if is_licence(row["licence"])}
     names = {row["id"]: row["name"] for row in rows}
     found = {source: (public_name(names.get(source) or source), used[source]) for source in used if source not in known}
     return dict(sorted(found.items(), key=lambda item: (-item[1][1], item[1][0], item[0])))

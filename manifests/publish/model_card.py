@@ -3,69 +3,18 @@
 import json
 import math
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Final
 
 from manifests.publish import standing
 from manifests.publish.head import LICENCE_FILE, as_yaml, licence_fields
-from manifests.publish.licences import Terms
-from manifests.publish.markdown import count, table, text
+from manifests.publish.made_of import Lineage, config_of, lineage_of, noncommercial, parts_of
+from manifests.publish.markdown import count, many, table, text
 from manifests.text import printable
 
-CONFIG: Final = "moee.json"  # what `moee train` writes beside the weights: sizes, and where networks came from
-_PARTS: Final = {  # path of a network's name in it -> what the network does
-    ("codec", "model"): "codec of pictures",
-    ("audio", "model"): "speech",
-    ("emotion", "text_model"): "text of emotions",
-    ("emotion", "audio_model"): "emotion of speech",
-}
-# Public networks that such a model may be made of, by the last part of their name, as their pages on the Hub say.
-NETWORKS: Final[Mapping[str, Terms]] = {
-    "wav2vec2-base-960h": Terms("Apache-2.0", False),
-    "sd-vae-ft-mse": Terms("MIT", False),
-    "stable-diffusion-v1-5": Terms("CreativeML-OpenRAIL-M", False),
-    "sentence-t5-base": Terms("Apache-2.0", False),
-    "sentence-t5-large": Terms("Apache-2.0", False),
-    "wav2vec2-large-robust-12-ft-emotion-msp-dim": Terms("CC-BY-NC-SA-4.0", True),
-}
 _ROWS: Final = 60
+_LICENCES: Final = 12
 _WEIGHTS: Final = ".safetensors"
-
-
-@dataclass(frozen=True)
-class Part:
-    """A network inside: what it does, its name without its place, and what is known of its licence; None: seeded."""
-
-    does: str
-    name: str | None
-    terms: Terms | None
-
-
-def parts_of(root: Path) -> list[Part]:
-    """Return the networks that a model says it was made of; none where it says nothing."""
-    config = _config(root)
-    found = []
-    for (section, key), does in _PARTS.items():
-        inner = config.get(section)
-        name = inner.get(key) if isinstance(inner, dict) else None
-        if isinstance(name, str):
-            last = name.replace("\\", "/").rstrip("/").rpartition("/")[2]
-            found.append(Part(does, printable(last) or None, NETWORKS.get(last)))
-    return found
-
-
-def places_in(root: Path) -> list[str]:
-    """Return what in `moee.json` is a place on this machine: it goes along as it is."""
-    config = _config(root)
-    sections = ((config.get(section), key) for section, key in _PARTS)
-    names = {str(inner.get(key) or "") for inner, key in sections if isinstance(inner, dict)}
-    return sorted(name for name in names if Path(name).is_absolute() or name.startswith(("~", ".")))
-
-
-def noncommercial(root: Path) -> dict[str, str]:
-    """Return the networks inside that forbid commercial use, each with what it does."""
-    return {part.name: part.does for part in parts_of(root) if part.name and part.terms and part.terms.noncommercial}
 
 
 def card(
@@ -110,8 +59,8 @@ def card(
         "- Do not use it to show a person who has not agreed, or to deceive; say that a video was made by a program.",
         "- Whoever is shown in the clips that it was trained on may ask that they are removed; that does not change a "
         "model that was trained with them: train it again.",
-        "- Licences of the data that it was trained on, and of weights from which training began, hold for it too; "
-        "this folder does not say which these were: ask whoever published it.",
+        "- Licences of the data that it was trained on, and of weights from which training began, hold for it too"
+        + ("." if lineage_of(root) else "; this folder does not say which these were: ask whoever published it."),
         "",
         *standing.method(),
     ]
@@ -129,14 +78,18 @@ def wants_file(licence: str | None) -> bool:
 
 
 def _free(root: Path, licence: str | None, allowed: Sequence[str]) -> Iterator[str]:
-    bound = noncommercial(root)
-    if licence and not bound:
+    bound, lineage = noncommercial(root), lineage_of(root)
+    unlicensed = lineage.unlicensed if lineage else 0
+    if licence and not bound and not unlicensed:
         return
     yield from ("## Not free for every use", "")
     if not licence:
         yield "- No licence was stated: nobody may use it for more than looking at it."
     for name, does in bound.items():
         yield f"- The network {text(name)} ({does}) forbids commercial use."
+    if lineage and unlicensed:
+        of = many(lineage.clips, "clip")
+        yield f"- {count(unlicensed)} of the {of} that it was trained on have no stated licence."
     if allowed:
         named = ", ".join(map(text, allowed))
         yield f"- Whoever published this allowed it on purpose (`--allow`): {named}."
@@ -145,7 +98,8 @@ def _free(root: Path, licence: str | None, allowed: Sequence[str]) -> Iterator[s
 
 def _made_of(root: Path) -> Iterator[str]:
     yield from ("## What it is made of", "")
-    config, moe = _config(root), _config(root).get("moe")
+    config, lineage = config_of(root), lineage_of(root)
+    moe = config.get("moe")
     if config:
         facts = [f"configuration {text(config.get('name', ''))}"]
         facts += [f"pictures of {config['size']} x {config['size']} px"] if isinstance(config.get("size"), int) else []
@@ -156,6 +110,8 @@ def _made_of(root: Path) -> Iterator[str]:
     sizes = {path: _parameters(path) for path in sorted(root.rglob(f"*{_WEIGHTS}"))}
     if sizes:
         yield f"- {count(sum(sizes.values()))} parameters in {count(len(sizes))} files of weights"
+    if lineage is not None:
+        yield f"- trained on {many(lineage.clips, 'clip')}, under {_licences(lineage)}"
     yield ""
     rows = []
     for part in parts_of(root):
@@ -168,6 +124,17 @@ def _made_of(root: Path) -> Iterator[str]:
         yield ""
 
 
+def _licences(lineage: Lineage) -> str:
+    """The licences of clips, those of most clips first."""
+    stated = sorted(lineage.licences.items(), key=lambda item: (-item[1], item[0]))
+    words = [f"{text(name, 100)} ({count(clips)})" for name, clips in stated[:_LICENCES]]
+    if rest := sum(clips for _, clips in stated[_LICENCES:]):
+        words.append(f"{many(len(stated) - _LICENCES, 'more licence')} ({count(rest)})")
+    if lineage.unlicensed:
+        words.append(f"none that is stated ({count(lineage.unlicensed)})")
+    return ", ".join(words) or "no licence"
+
+
 def _parameters(path: Path) -> int:
     """Numbers in a file of weights, by its header; 0 where it is none."""
     try:
@@ -178,14 +145,6 @@ def _parameters(path: Path) -> int:
         return sum(math.prod(shape) for shape in shapes)
     except (OSError, ValueError, KeyError, TypeError, AttributeError):
         return 0
-
-
-def _config(root: Path) -> dict[str, Any]:
-    try:
-        content = json.loads((root / CONFIG).read_bytes())
-    except (OSError, ValueError):
-        return {}
-    return content if isinstance(content, dict) else {}
 
 
 def _index(name: str, results: Mapping[str, Any]) -> dict[str, Any] | None:

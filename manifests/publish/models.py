@@ -9,9 +9,10 @@ from typing import Any, Final
 
 from manifests.errors import ManifestError
 from manifests.files import file_hash
-from manifests.publish import gate, model_card, versions
+from manifests.publish import gate, made_of, model_card, versions
 from manifests.publish.head import LICENCE_FILE
 from manifests.publish.languages import checked
+from manifests.publish.markdown import many
 from manifests.publish.push import Outgoing, Say, record_at
 from manifests.publish.remote import Remote, repo_of
 from manifests.publish.sending import check_visibility, outgoing, send
@@ -71,8 +72,8 @@ def publish_model(
     card = model_card.card(root, shown, name, licence, sorted(allow), results, list(checked(languages)))
     if licence is not None and model_card.wants_file(licence):
         files.setdefault(LICENCE_FILE, Outgoing.of(model_card.licence_words(shown, licence).encode()))
-    for place in model_card.places_in(root):
-        say(f"{model_card.CONFIG} names {printable(place)}, a place on this machine, and goes along as it is")
+    for place in made_of.places_in(root):
+        say(f"{made_of.CONFIG} names {printable(place)}, a place on this machine, and goes along as it is")
     key = hashlib.sha256(json.dumps([card, sorted((n, f.sha256) for n, f in files.items())]).encode()).hexdigest()
     tags = () if head is None else head.tags
     changes = "the first one" if not former else _changes(former, files)
@@ -86,9 +87,10 @@ def _check(root: Path, licence: str | None, private: bool, allow: Sequence[str])
     """Stop a public push of what was not named.
 
     Raises:
-        ManifestError: no licence, or a network inside that forbids commercial use.
+        ManifestError: no licence, of the model or of clips that it was trained on, or a network inside that forbids
+            commercial use.
     """
-    bound = model_card.noncommercial(root)
+    bound = made_of.noncommercial(root)
     unknown = [name for name in allow if name != gate.UNLICENSED and name not in bound]
     if unknown:
         known = ", ".join([gate.UNLICENSED, *bound])
@@ -101,6 +103,13 @@ def _check(root: Path, licence: str | None, private: bool, allow: Sequence[str])
         raise ManifestError(
             f"The model {printable(str(root))} has no stated licence: give --license, publish with --private, or say "
             f"--allow {gate.UNLICENSED}."
+        )
+    lineage = made_of.lineage_of(root)
+    if lineage is not None and lineage.unlicensed and gate.UNLICENSED not in allow:
+        of = many(lineage.clips, "clip")
+        raise ManifestError(
+            f"{lineage.unlicensed:,} of the {of} that {printable(str(root))} was trained on have no stated licence: "
+            f"publish with --private, or say --allow {gate.UNLICENSED} if you may share it."
         )
     gate.check(gate.Found(models={name: f"its part for the {does}" for name, does in bound.items()}), _models(allow))
 

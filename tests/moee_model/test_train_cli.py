@@ -7,6 +7,7 @@ import signal
 import subprocess
 import sys
 import time
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -14,9 +15,10 @@ import yaml
 
 from benchmark.systems import training_list
 from moee_model.checkpoint import file_hash, found
-from moee_model.config import read
+from moee_model.config import model_config, read
 from moee_model.pipeline import MoEEPipeline
 from tests.moee_model.numbered_clips import Clip, clips, given, make
+from tests.moee_model.test_initial import public_motion
 
 ROOT = Path(__file__).parents[2]
 
@@ -79,6 +81,23 @@ def test_a_dataset_becomes_a_model_that_opens(place: Path, done: tuple[int, str,
     pipeline = MoEEPipeline.from_pretrained(place / result["model"])
     assert pipeline.settings.name == "tiny" and pipeline.settings.frames == 4
     assert "stage experts" in err and "training 8 steps" in err and "Traceback" not in err
+
+
+def test_the_model_says_what_it_began_with_and_under_which_licences_it_was_trained(
+    place: Path, done: tuple[int, str, str]
+) -> None:
+    written = json.loads((place / "run" / "model" / "lineage.json").read_bytes())
+    trained = json.loads(done[1])["clips"]
+    assert written == {"began_with": {}, "dataset": None, "clips": trained, "licences": {}, "unlicensed": trained}
+    config = replace(model_config("tiny"), frames=4, motion_frames=2)
+    public_motion(config).save_pretrained(place / "weights" / "own-motion")
+    arguments = ("--data", "dataset", "--out", "begun", "--features", "run/features", "--limit-steps", "1")
+    begun = said(moee(place, "mine.yaml", *arguments, "--init-from", "motion=weights/own-motion"))
+    assert begun[0] == 1 and "weights read: motion modules" in begun[2], begun[2]
+    again = (place / "begun" / "model" / "lineage.json").read_bytes()
+    assert list(json.loads(again)["began_with"]) == ["motion"] and b"own-motion" in again and bytes(place) not in again
+    resumed = said(moee(place, "mine.yaml", *arguments, "--resume"))
+    assert resumed[0] == 1 and (place / "begun" / "model" / "lineage.json").read_bytes() == again
 
 
 def test_the_training_list_names_whoever_was_trained_on(place: Path, done: tuple[int, str, str]) -> None:
