@@ -4,7 +4,6 @@ import ctypes.util
 import importlib.metadata
 import importlib.util
 import json
-import os
 import platform
 import shutil
 import sys
@@ -13,6 +12,8 @@ from dataclasses import asdict, dataclass
 from typing import Annotated
 
 import typer
+
+from manifests.processes import usable_cores
 
 
 @dataclass(frozen=True)
@@ -96,9 +97,8 @@ def _print(findings: list[Finding]) -> None:
 
 
 def _machine() -> Iterator[Finding]:
-    cores = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count()
     yield Finding("machine", "python", True, f"{platform.python_version()} on {platform.platform()}")
-    yield Finding("machine", "cores", True, str(cores))
+    yield Finding("machine", "cores", True, str(usable_cores()))
     try:
         import psutil
 

@@ -40,7 +40,7 @@ ENGINES = ("local", "ray")
 
 def processes(asked: int) -> int:
     """How many processes of this machine `--workers` asks for."""
-    from curation.cores import default_workers
+    from manifests.processes import default_workers
 
     return asked or default_workers(2 << 30)
 

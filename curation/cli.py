@@ -94,11 +94,11 @@ def curate(
     refresh: Refresh = False,
 ) -> None:
     """Curate videos into a manifest of measured clips and the files of the kept ones."""
-    from curation.cores import default_workers
     from curation.download import Settings
     from curation.engines.item import Limits
     from curation.engines.local import LocalEngine
     from curation.pipeline import build, needs
+    from manifests.processes import default_workers
     from manifests.recipe import load_recipe
 
     if engine not in ENGINES:

@@ -24,6 +24,7 @@ from ray.train.torch import TorchConfig, TorchTrainer
 from ray.util.scheduling_strategies import NodeAffinitySchedulingStrategy
 
 from manifests.errors import ManifestError
+from manifests.processes import usable_cores
 from manifests.text import printable
 from moee_model import checkpoint
 from moee_model.errors import ModelError
@@ -123,7 +124,8 @@ def _connect(cluster: Cluster) -> bool:
         logging.getLogger(name).setLevel(logging.ERROR)
     quiet: dict[str, Any] = {"log_to_driver": False, "logging_level": logging.ERROR}
     if cluster.address is None and not os.environ.get("RAY_ADDRESS"):
-        cores = max(len(os.sched_getaffinity(0)), cluster.processes)
+        cores = max(usable_cores(), cluster.processes)
+        os.environ.setdefault("RAY_worker_niceness", "0")  # 15: beside another program it would get a quarter of it
         ray.init("local", num_cpus=cores, object_store_memory=STORE_BYTES, include_dashboard=False, **quiet)
         return True
     address = cluster.address or os.environ.get("RAY_ADDRESS") or "auto"

@@ -5,7 +5,6 @@ from __future__ import annotations
 import csv
 import io
 import json
-import os
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from fractions import Fraction
@@ -14,6 +13,7 @@ from typing import TYPE_CHECKING, Any, Final
 
 from manifests.files import make_folder, plain_errors, write_aside
 from manifests.files import replace as rename
+from manifests.processes import usable_cores
 from moee_model.batch import Six
 from moee_model.config import ModelConfig, model_config
 from moee_model.errors import ModelError
@@ -121,7 +121,7 @@ def _features(
 
     if world.main:
         precision = "bf16" if train.precision == "bf16" and world.device.type == "cuda" else "fp32"
-        threads = job.workers or len(os.sched_getaffinity(0))
+        threads = job.workers or usable_cores()
         made = prepare(
             job.data, model, networks, job.features, threads, precision, watch.note, watch.features  # type: ignore[arg-type]
         )  # fmt: skip

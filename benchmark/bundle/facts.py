@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import hashlib
 import importlib.metadata
-import os
 import platform
 import sys
 from functools import cache
@@ -12,6 +11,7 @@ from pathlib import Path
 from typing import Final
 
 from benchmark.bundle.record import CodeFacts, DeviceFacts
+from manifests.processes import usable_cores
 
 _SOURCES: Final = ("benchmark", "media", "perception")
 _PACKAGES: Final = (
@@ -61,8 +61,7 @@ def _version(package: str) -> str | None:
 
 def device() -> DeviceFacts:
     """See `benchmark.bundle.device`."""
-    cores = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
-    return DeviceFacts(cpu=_cpu(), cores=cores, accelerator=_accelerator())
+    return DeviceFacts(cpu=_cpu(), cores=usable_cores(), accelerator=_accelerator())
 
 
 def _cpu() -> str:

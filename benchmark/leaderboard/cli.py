@@ -67,6 +67,6 @@ def _say(built: Built, as_json: bool) -> None:
 
 
 def _workers(asked: int) -> int:
-    from curation.cores import default_workers
+    from manifests.processes import default_workers
 
     return asked or default_workers(2 << 30)

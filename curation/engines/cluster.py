@@ -99,7 +99,7 @@ def connect(address: str | None, workers: int = 0) -> Any:
     _hush()
     quiet: dict[str, Any] = {"log_to_driver": False, "logging_level": logging.ERROR, "include_dashboard": False}
     if address is None and not os.environ.get("RAY_ADDRESS"):
-        from curation.cores import usable_cores
+        from manifests.processes import usable_cores
 
         os.environ.setdefault("RAY_task_oom_retries", "2")  # else a source that eats all memory is tried for ever
         os.environ.setdefault("RAY_worker_niceness", "0")  # 15: beside another program they would get a quarter of it

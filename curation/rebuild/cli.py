@@ -52,11 +52,11 @@ def rebuild(
     as_json: AsJson = False,
 ) -> None:
     """Make the clips of a published manifest again: fetch, cut, compare with what was published, report each clip."""
-    from curation.cores import default_workers
     from curation.download import Settings
     from curation.engines.local import LocalEngine
     from curation.rebuild.run import How
     from curation.rebuild.run import rebuild as run
+    from manifests.processes import default_workers
     from manifests.terminal import print_json, print_lines
 
     settings = Settings(

@@ -21,7 +21,7 @@ from curation.sample.faces import BACKDROPS, PORTRAITS, package_file, read_pictu
 from curation.sample.performance import Performance, Take, listening, perform, poses
 from curation.sample.puppet import Puppet
 from curation.sample.scenes import SCENES, Scene
-from manifests.processes import end_with_parent
+from manifests.processes import end_with_parent, usable_cores
 
 STATE = ".sample.json"
 
@@ -102,7 +102,7 @@ def _prepare(folder: Path) -> None:
 
 def _drawn(scenes: list[Scene], folder: Path, counter: bool, workers: int | None) -> Iterator[dict[str, Any]]:
     """Draw videos, longest first, and give each one's entry when it is done."""
-    count = min(workers or len(os.sched_getaffinity(0)), len(scenes))
+    count = min(workers or usable_cores(), len(scenes))
     order = sorted(scenes, key=lambda scene: -sum(len(line.text) for shot in scene.shots for line in shot.lines))
     if count <= 1:
         for scene in order:

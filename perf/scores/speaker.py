@@ -101,7 +101,7 @@ def looks(files: Sequence[tuple[Path, Path | None]]) -> dict[str, list[Seen]]:
     from concurrent.futures import ProcessPoolExecutor
     from multiprocessing import get_context
 
-    from curation.cores import usable_cores
+    from manifests.processes import usable_cores
 
     os.environ.setdefault("OMP_NUM_THREADS", "1")
     order = sorted(files, key=lambda file: -file[0].stat().st_size)
