@@ -85,7 +85,7 @@ def parts_of(root: Path) -> list[Part]:
         if isinstance(name, str):
             found.append(_part(does, name_of(name)))
     if lineage is not None:
-        found += [_part(does, lineage.began_with.get(part, "")) for part, does in _BEGAN.items()]
+        found += [_part(does, lineage.began_with[part]) for part, does in _BEGAN.items() if part in lineage.began_with]
     return found
 
 

@@ -111,7 +111,8 @@ def _made_of(root: Path) -> Iterator[str]:
     if sizes:
         yield f"- {count(sum(sizes.values()))} parameters in {count(len(sizes))} files of weights"
     if lineage is not None:
-        yield f"- trained on {many(lineage.clips, 'clip')}, under {_licences(lineage)}"
+        began = "public weights" if lineage.began_with else "seeded weights"
+        yield f"- trained from {began} on {many(lineage.clips, 'clip')}, under {_licences(lineage)}"
     yield ""
     rows = []
     for part in parts_of(root):
