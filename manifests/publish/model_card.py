@@ -112,7 +112,7 @@ def _made_of(root: Path) -> Iterator[str]:
         yield f"- {count(sum(sizes.values()))} parameters in {count(len(sizes))} files of weights"
     if lineage is not None:
         began = "public weights" if lineage.began_with else "seeded weights"
-        yield f"- trained from {began} on {many(lineage.clips, 'clip')}, under {_licences(lineage)}"
+        yield f"- trained from {began} on {many(lineage.clips, 'clip')}{_licences(lineage)}"
     yield ""
     rows = []
     for part in parts_of(root):
@@ -126,14 +126,16 @@ def _made_of(root: Path) -> Iterator[str]:
 
 
 def _licences(lineage: Lineage) -> str:
-    """The licences of clips, those of most clips first."""
+    """Under which licences the clips are, those of most clips first."""
+    if not lineage.licences:
+        return " without a stated licence"
     stated = sorted(lineage.licences.items(), key=lambda item: (-item[1], item[0]))
     words = [f"{text(name, 100)} ({count(clips)})" for name, clips in stated[:_LICENCES]]
     if rest := sum(clips for _, clips in stated[_LICENCES:]):
         words.append(f"{many(len(stated) - _LICENCES, 'more licence')} ({count(rest)})")
     if lineage.unlicensed:
-        words.append(f"none that is stated ({count(lineage.unlicensed)})")
-    return ", ".join(words) or "no licence"
+        words.append(f"no stated one ({count(lineage.unlicensed)})")
+    return f", under {', '.join(words)}"
 
 
 def _parameters(path: Path) -> int:

@@ -52,10 +52,11 @@ def test_the_card_says_what_it_began_with_and_under_which_licences_it_was_traine
     said = shown(written(tmp_path), ("unlicensed",))
     assert "| pictures, where training began | stable-diffusion-v1-5 | CreativeML-OpenRAIL-M | allowed |" in said
     assert "| motion, where training began | own-motion | not known here: look at it before use | not known |" in said
-    assert "- trained from public weights on 1,512 clips, under CC-BY-4.0 (1,500), CC BY | 3.0 (5), none that " in said
-    assert "none that is stated (7)" in said
+    assert "- trained from public weights on 1,512 clips, under CC-BY-4.0 (1,500), CC BY | 3.0 (5), no " in said
+    assert "no stated one (7)" in said
     assert "- 7 of the 1,512 clips that it was trained on have no stated licence." in said
     assert "hold for it too." in said and "does not say which" not in said
+    assert "on 7 clips without a stated licence" in shown(written(tmp_path, licences={}))
     seeded = shown(written(tmp_path, began_with={}, unlicensed=0))
     assert "- trained from seeded weights on 1,505 clips, under" in seeded and "where training began |" not in seeded
     assert "Not free for every use" not in seeded
