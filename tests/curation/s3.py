@@ -11,7 +11,7 @@ import time
 import urllib.error
 import urllib.request
 from collections.abc import Iterator, Mapping
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
 
 RAY = Path(sys.executable).with_name("ray")
@@ -123,23 +123,25 @@ class Nodes:
             time.sleep(1.0)
         raise TimeoutError(done.stderr[-2000:])
 
-    def kill(self, node: subprocess.Popen[bytes]) -> None:
-        """End a node with all its processes at once, as a power cut does."""
+    def kill(self, node: subprocess.Popen[bytes]) -> list[str]:
+        """End a node with all its processes at once, as a power cut does; what its workers did then (`ray::NAME`)."""
         import psutil
 
+        did = []
         for process in [*psutil.Process(node.pid).children(recursive=True), psutil.Process(node.pid)]:
-            try:
+            with suppress(psutil.Error):
+                did += process.cmdline()[:1]
+            with suppress(psutil.NoSuchProcess):
                 process.kill()
-            except psutil.NoSuchProcess:
-                continue
         node.wait()
+        return [title.removeprefix("ray::") for title in did if title.startswith("ray::")]
 
-    def processes(self, name: str, of: subprocess.Popen[bytes] | None = None) -> list[int]:
-        """Process ids of workers that do this now (`ray::NAME`), on all nodes or on one."""
+    def processes(self, name: str) -> list[int]:
+        """Process ids of the nodes' workers that do this now (`ray::NAME`)."""
         import psutil
 
         found = []
-        for node in self.nodes if of is None else [of]:
+        for node in self.nodes:
             if node.poll() is None:
                 for process in psutil.Process(node.pid).children(recursive=True):
                     try:
