@@ -100,12 +100,16 @@ def _is_other(out: Path, rows: Sequence[dict[str, Any]]) -> bool:
 
 
 def _rebuilt(published: Published, out: Path, how: How, stones: "Tombstones") -> Report:
+    from manifests.files import ASIDE
     from media.cut import UNFINISHED
 
     for name in (DONE, "clips"):
         (out / name).mkdir(parents=True, exist_ok=True)
     for left in (out / "clips").glob(UNFINISHED):
         left.unlink(missing_ok=True)
+    for left in (path for place in (out, out / DONE) for path in place.iterdir()):
+        if ASIDE.match(left.name) and left.is_file():
+            left.unlink(missing_ok=True)
     located = _refused(_locate(published, out, how), out, stones)
     origins = {row["id"]: row["origin"] for row in published.sources()}
     folder.add_to_link_rot(out, [one.found for one in located.values()], origins, stones)

@@ -155,17 +155,19 @@ def test_killed_at_any_moment_it_goes_on_and_ends_the_same(world: World, rebuilt
             command(world, out), stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL, env=environment(),
             start_new_session=True,
         )  # fmt: skip
-        while started.poll() is None and len(list((out / "rebuilt").glob("*.json"))) < wanted:
+        while started.poll() is None and len(list((out / "rebuilt").glob("s_*.json"))) < wanted:
             time.sleep(0.05)
         assert started.poll() is None
         os.killpg(started.pid, signal.SIGKILL)
         started.wait()
+    (out / "rebuilt" / ".tmp-1-ab-s_1.json").write_text("{")  # as a kill in mid-writing leaves it
     done = run(world, out)
     assert done.returncode == 1, done.stderr
     alive = len(world.site.clips) - len(world.dead)
     assert json.loads(done.stdout)["sources_worked"] <= alive - 4
     for name in ("rebuild.parquet", "clips.parquet", "manifest.json"):
         assert (out / name).read_bytes() == (rebuilt / name).read_bytes(), name
+    assert list(out.rglob(".tmp-*")) == [], "what a kill left unfinished is gone"
     assert {path.name for path in (out / "clips").iterdir()} == {path.name for path in (rebuilt / "clips").iterdir()}
 
 

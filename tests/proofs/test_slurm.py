@@ -201,7 +201,7 @@ def test_a_job_that_was_put_back_into_the_queue_goes_on_from_what_is_finished(
     _wait_for_heads(out, 1)
     slurm.ask("scontrol", "requeue", number)
     assert no_process_is_left(slurm, number)
-    finished = len(list(out.glob("heads/*/*")))
+    finished = len(list(out.glob("heads/*/s_*")))
     slurm.ask("scontrol", "update", f"JobId={number}", "StartTime=now")  # without Slurm's pause after a requeue
     job = slurm.wait(number, log)
     assert (job.state, slurm.facts(number)["Restarts"]) == ("COMPLETED", "1"), job.log
@@ -211,7 +211,7 @@ def test_a_job_that_was_put_back_into_the_queue_goes_on_from_what_is_finished(
 
 def _wait_for_heads(out: Path, number: int) -> None:
     until = time.monotonic() + 200
-    while len(list(out.glob("heads/*/*"))) < number:
+    while len(list(out.glob("heads/*/s_*"))) < number:
         assert time.monotonic() < until, "no source was finished"
         time.sleep(0.2)
 
