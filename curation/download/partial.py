@@ -28,8 +28,9 @@ class Partial:
         return self._said()[0] or None
 
     def drop(self) -> None:
-        """Begin anew."""
+        """Begin anew: what the site said of the old file says nothing of the next."""
         self.path.unlink(missing_ok=True)
+        self.note.unlink(missing_ok=True)
 
     def name_if_whole(self) -> None:
         """A kill may come between the last byte and the rename: then the site has no byte left to send."""

@@ -51,7 +51,8 @@ def publish_model(
         folder: with model_index.json, as `moee train` writes it; every file goes along as it is, hidden ones do not.
         to: `hf:ORG/NAME`. bundle: a folder that `moee bench run` wrote; its numbers go into the card, its record along.
         private: of a repository that is made. licence, pretty_name, languages: for the card.
-        allow: `unlicensed`, for a public model without a licence, and networks inside that forbid commercial use.
+        allow: `unlicensed`, for a public model without a licence or trained on clips without one, and networks inside
+            that forbid commercial use.
         dry_run: make the plan and send nothing. say: told the plan and the progress. sleep: waits so many seconds.
 
     Raises:
