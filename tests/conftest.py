@@ -1,11 +1,14 @@
 """Shared fixtures: real clips and weights when they are there, one thread per process."""
 
 import os
+import shutil
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
 import pytest
+
+from tests.once import once
 
 ROOT = Path(__file__).resolve().parent.parent
 
@@ -33,6 +36,19 @@ def weights_folder() -> Path:
     if not folder.is_dir():
         pytest.skip(f"real weights are not here: set MOEE_WEIGHTS (looked in {folder})")
     return folder
+
+
+@pytest.fixture(scope="session")
+def rendered_sample(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """The embedded sample as `moee sample` renders it; nobody writes into it."""
+    if shutil.which("espeak-ng") is None:
+        pytest.skip("the sample's speech needs espeak-ng: apt-get install espeak-ng")
+    from curation.sample import render_sample
+
+    with once(tmp_path_factory, "sample") as (place, done):
+        if not done:
+            render_sample(place / "raw")
+    return place / "raw"
 
 
 @pytest.fixture

@@ -8,6 +8,7 @@ and the same small movements in every video, so that only the face's expression 
 from __future__ import annotations
 
 import os
+import shutil
 import tempfile
 from collections import defaultdict
 from collections.abc import Sequence
@@ -62,14 +63,21 @@ def ladder(portraits: Sequence[str] = PORTRAITS, emotions: Sequence[str] = (*BAS
     )
 
 
-def measure(portraits: Sequence[str] = PORTRAITS) -> Scores:
-    """Render the sample's good videos and the ladder of some portraits, and judge them in one run."""
+def measure(portraits: Sequence[str] = PORTRAITS, sample: Path | None = None) -> Scores:
+    """Render the sample's good videos and the ladder of some portraits, and judge them in one run.
+
+    Args:
+        portraits: of the ladder.
+        sample: a rendered sample, whose videos are taken as they are.
+    """
     from curation.sample.render import render
     from curation.sample.truth import read_truth
 
     os.environ.setdefault("OMP_NUM_THREADS", "1")
     with tempfile.TemporaryDirectory() as folder:
         raw = Path(folder) / "raw"
+        if sample is not None:
+            shutil.copytree(sample, raw)
         render(raw, scenes=(*GOOD, *ladder(portraits)))
         truth = read_truth(raw).to_pylist()
         clips = judge(raw, Path(folder) / "out")

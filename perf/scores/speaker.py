@@ -133,12 +133,13 @@ def margin(match: Synchrony | None) -> float:
     return match.height.margin if match else 0.0
 
 
-def measure(data: Path, sample: Path | None = None) -> Scores:
+def measure(data: Path, sample: Path | None = None, made: bool = True) -> Scores:
     """Judge the talking clips of the test material and the rendered sample.
 
     Args:
         data: the test material (`videos/`, `audio/`, `generated/`).
         sample: a rendered sample; None renders one.
+        made: also look at clips that talking-head models made; they tell where a constant comes from, no more.
     """
     from curation.sample import render_sample
 
@@ -152,7 +153,7 @@ def measure(data: Path, sample: Path | None = None) -> Scores:
         files: list[tuple[Path, Path | None]]
         files = [(path, None) for pattern in (*TALKING, *CLOSED) for path in sorted(videos.glob(pattern))]
         files += [(videos / name, data / "audio" / sound) for name, sound in OTHER_FILE.items()]
-        files += [(path, None) for pattern in MADE for path in sorted((data / "generated").glob(pattern))]
+        files += [(path, None) for pattern in MADE if made for path in sorted((data / "generated").glob(pattern))]
         files += [(sample / row["file"], None) for row in truth]
         seen = looks([(path, sound) for path, sound in files if path.is_file()])
     real = [path.name for pattern in TALKING for path in sorted(videos.glob(pattern))] + list(OTHER_FILE)

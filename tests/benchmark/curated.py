@@ -6,6 +6,7 @@ from pathlib import Path
 import pytest
 
 from tests.curation.runs import moee
+from tests.once import once
 
 TAKES = (
     ("astronaut", "001_happy_1"),
@@ -21,8 +22,16 @@ SAID = (
 )
 
 
-def curated(folder: Path) -> Path:
-    """Render and curate; returns the manifest's folder."""
+def curated(folder: Path, factory: pytest.TempPathFactory) -> Path:
+    """A copy of the manifest, which is made once in a run of the tests; returns its folder."""
+    with once(factory, "curated-talkers") as (place, done):
+        if not done:
+            _make(place)
+    return Path(shutil.copytree(place / "dataset", folder / "dataset"))
+
+
+def _make(folder: Path) -> None:
+    """Render and curate."""
     if shutil.which("espeak-ng") is None:
         pytest.skip("the sample's speech needs espeak-ng: apt-get install espeak-ng")
     from curation.sample.render import render
@@ -38,4 +47,3 @@ def curated(folder: Path) -> Path:
         other.unlink(missing_ok=True)
     done = moee("curate", raw, "--out", out, "--recipe", "dh-faceemovid", "--workers", "1")
     assert done.status == 0, done.err
-    return out

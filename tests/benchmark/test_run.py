@@ -49,7 +49,7 @@ def world(tmp_path_factory: pytest.TempPathFactory) -> World:
     """Rendered talkers, curated; the submission is the blurred control."""
     folder = tmp_path_factory.mktemp("run")
     protocol = load_protocol("sample")
-    dataset = curated(folder)
+    dataset = curated(folder, tmp_path_factory)
     testset = build(dataset, protocol, folder / "tests")
     mine = make_control("blurred", testset, folder / "tests", protocol, folder / "mine")
     bundle = score("sample", mine, folder / "tests", folder / "bundle", "mine", cache=folder / "cache")

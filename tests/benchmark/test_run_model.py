@@ -171,7 +171,7 @@ def test_no_protocol_of_wide_pictures_is_accepted(world: World, tmp_path: Path) 
 @pytest.fixture(scope="module")
 def ran(tmp_path_factory: pytest.TempPathFactory, saved_model: Path) -> tuple[Path, Ran]:
     folder = tmp_path_factory.mktemp("scored")
-    testset = build(curated(folder), load_protocol("sample"), folder / "tests")
+    testset = build(curated(folder, tmp_path_factory), load_protocol("sample"), folder / "tests")
     (saved_model.parent / TRAINING_LIST).write_text(f"identity\n{testset.clips[0].identity}\n")
     done = moee(
         "bench", "run", "sample", "--system", "MoEE toy", "--model", saved_model, "--real", folder / "tests", "--out",

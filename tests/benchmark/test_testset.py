@@ -32,7 +32,7 @@ def sample() -> Protocol:
 def made(tmp_path_factory: pytest.TempPathFactory) -> Made:
     """The curated manifest, the folder of its test set, and the list."""
     folder = tmp_path_factory.mktemp("testset")
-    dataset = curated(folder)
+    dataset = curated(folder, tmp_path_factory)
     return dataset, folder / "tests", build(dataset, sample(), folder / "tests")
 
 

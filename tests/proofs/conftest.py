@@ -1,14 +1,12 @@
-"""What several proofs look at is made once, whichever process asks first; how much is looked at; the longest first.
+"""What several proofs look at; how much is looked at; the longest first.
 
 `MOEE_PROOFS=full make proofs` takes every repetition and clip; without it some proofs take fewer, and say how many.
 """
 
-import fcntl
 import json
 import os
 import shutil
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
 from dataclasses import asdict
 from pathlib import Path
 from typing import Any, Final
@@ -16,6 +14,7 @@ from typing import Any, Final
 import pytest
 
 from tests.curation.runs import Ran, moee
+from tests.once import once
 
 CuratedReal = Callable[[Path], Ran]
 FULL = os.environ.get("MOEE_PROOFS") == "full"
@@ -33,6 +32,11 @@ LONGEST = (
     "duplicates",
 )
 """Files that go first, in this order: what is left for the end is short, so that no process waits long for another."""
+
+
+def only_in_full(*values: Any) -> list[Any]:
+    """Parameters of a test that are left out without `MOEE_PROOFS=full`."""
+    return [pytest.param(value, marks=pytest.mark.full) for value in values]
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
@@ -58,30 +62,6 @@ def curated_real(test_data: Path, tmp_path_factory: pytest.TempPathFactory) -> C
         return Ran(**json.loads(said.read_text()))
 
     return copy
-
-
-@pytest.fixture(scope="session")
-def rendered_sample(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """The embedded sample as `moee sample` renders it; nobody writes into it."""
-    if shutil.which("espeak-ng") is None:
-        pytest.skip("the sample's speech needs espeak-ng: apt-get install espeak-ng")
-    with once(tmp_path_factory, "sample") as (place, done):
-        if not done:
-            ran = moee("sample", place / "raw")
-            assert ran.status == 0, ran.err
-    return place / "raw"
-
-
-@contextmanager
-def once(factory: pytest.TempPathFactory, name: str) -> Iterator[tuple[Path, bool]]:
-    """A folder that all processes of a run share, and whether it was filled before; the others wait for the first."""
-    base = factory.getbasetemp()
-    place = (base.parent if "PYTEST_XDIST_WORKER" in os.environ else base) / name
-    place.mkdir(exist_ok=True)
-    with (place / "lock").open("w") as lock:
-        fcntl.flock(lock, fcntl.LOCK_EX)
-        yield place, (place / "done").exists()
-        (place / "done").touch()
 
 
 BROWSER: Final = (

@@ -32,8 +32,8 @@ Rungs = Mapping[str, Bundle]
 ROOT = Path(__file__).resolve().parents[2]
 TALK = ("*grid_man_a*", "*grid_woman*", "*aoc_hdtf*", "*lively*")
 MORE_TALK = ("*grid_man_c*", "*may*")
-ACTED = ("angry", "happy", "sad")
-MORE_ACTED = ("surprised",)
+ACTED = ("angry", "happy")
+MORE_ACTED = ("sad", "surprised")
 QUICK = ("blur", "audio-shift", "sound-noise", "mouth-freeze", "identity-swap", "emotion-swap")
 
 

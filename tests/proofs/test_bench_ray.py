@@ -57,13 +57,13 @@ class World:
 
 
 @pytest.fixture(scope="module")
-def world() -> Iterator[World]:
+def world(tmp_path_factory: pytest.TempPathFactory) -> Iterator[World]:
     """A short path: Ray's sockets lie below it."""
     folder = Path(tempfile.mkdtemp(prefix="mb"))
     try:
         toy = model_config("toy")
         MoEEPipeline.from_denoiser(woken(toy), toy).save_pretrained(folder / "model")
-        build(curated(folder), load_protocol("sample"), folder / "tests")
+        build(curated(folder, tmp_path_factory), load_protocol("sample"), folder / "tests")
         yield World(folder)
     finally:
         shutil.rmtree(folder, ignore_errors=True)

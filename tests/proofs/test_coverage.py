@@ -13,6 +13,7 @@ import pytest
 
 from benchmark.statistics.frechet import frechet
 from benchmark.statistics.sets import SetEstimate, frechet_sets, kid_sets
+from tests.proofs.conftest import only_in_full
 
 pytestmark = pytest.mark.proof
 FRAMES = 4
@@ -105,11 +106,13 @@ def test_the_interval_of_the_corrected_distance_covers_the_population_in_93_to_9
     "setting",
     [
         Setting(groups=10),
-        Setting(shared=0.8, shift=0.5, scale=1.1),
         Setting(unequal=True),
         Setting(d=8, shared=0.8, scale=1.2),
-        Setting(d=64, scale=1.2, repeats=400),
-        Setting(d=16, clips=200, shared=0.8, shift=0.5, scale=1.1),
+        *only_in_full(
+            Setting(shared=0.8, shift=0.5, scale=1.1),
+            Setting(d=64, scale=1.2, repeats=400),
+            Setting(d=16, clips=200, shared=0.8, shift=0.5, scale=1.1),
+        ),
     ],
     ids=str,
 )

@@ -37,11 +37,11 @@ def real(test_data: Path, curated_real: CuratedReal, tmp_path_factory: pytest.Te
 
 
 @pytest.fixture(scope="module")
-def rendered() -> Scores:
+def rendered(rendered_sample: Path) -> Scores:
     rendering()
     need("face-landmarker")
     need("fer2013-mini-xception")
-    return expressions_rendered.measure(expressions_rendered.PORTRAITS if FULL else ("astronaut",))
+    return expressions_rendered.measure(expressions_rendered.PORTRAITS if FULL else ("astronaut",), rendered_sample)
 
 
 @pytest.fixture(scope="module")

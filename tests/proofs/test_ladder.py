@@ -1,6 +1,6 @@
 """Proof on real clips: each metric answers its own axes, floors are worst where they must be, the truth is best.
 
-Without `MOEE_PROOFS=full`: 10 of the 14 clips, two steps of six axes, and no control whose axis is climbed anyway;
+Without `MOEE_PROOFS=full`: 8 of the 14 clips, two steps of six axes, and no control whose axis is climbed anyway;
 metrics of fewer than 8 clips (those of sound) are shown and not judged.
 """
 

@@ -11,10 +11,11 @@ from benchmark.metrics.psnr import mean_squared_error, psnr_of
 from benchmark.metrics.ssim import ssim
 from benchmark.metrics.sync import sync_distances
 from tests.benchmark.metrics.material import clips, features, one
+from tests.proofs.conftest import FULL
 
 pytestmark = pytest.mark.proof
 
-SIZES = ((256, 256), (512, 512), (360, 203))
+SIZES = ((256, 256), (512, 512), (360, 203)) if FULL else ((256, 256), (360, 203))
 
 
 def pictures() -> Iterator[tuple[str, np.ndarray, np.ndarray]]:

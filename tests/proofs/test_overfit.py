@@ -35,7 +35,7 @@ STEPS = 2  # of sampling: a network that was trained so shortly leaves grain beh
 def training() -> TrainConfig:
     nothing = Dropout(image=0, audio=0, motion=0, emotion=0, all=0, modality=0, single=0)
     loss = LossConfig(noise_offset=0.0, dropout=nothing)
-    image = StageConfig("image", 420, lr=3e-3, batch=8, warmup=10, decay="cosine", loss=loss)
+    image = StageConfig("image", 420, lr=3e-3, batch=4, warmup=10, decay="cosine", loss=loss)
     motion = StageConfig("motion-audio", 200, lr=3e-3, batch=2, warmup=10, decay="cosine", loss=loss)
     return TrainConfig((image, motion), ema=None, weight_decay=0.0, checkpoint_every=10**6, prefetch=1)
 

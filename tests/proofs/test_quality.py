@@ -16,6 +16,7 @@ import numpy as np
 import pytest
 
 from tests.perception.conftest import need
+from tests.proofs.conftest import only_in_full
 
 pytestmark = pytest.mark.proof
 
@@ -24,10 +25,12 @@ CLIPS = (
     "talk_360x288_grid_man_a_3s.mpg",
     "talk_450_obama_speech_20s.mp4",
     "talk_512_may_speech_5s.mp4",
-    "talk_590_aoc_other_clip_speech_5s.mp4",
-    "talk_700_woman_lively_30fps_speech_7s.mp4",
-    "talk_portrait1080x1920_woman_speech_10s.mp4",
-    "expressive_512_child_speech_9s.mp4",
+    *only_in_full(
+        "talk_590_aoc_other_clip_speech_5s.mp4",
+        "talk_700_woman_lively_30fps_speech_7s.mp4",
+        "talk_portrait1080x1920_woman_speech_10s.mp4",
+        "expressive_512_child_speech_9s.mp4",
+    ),
 )
 EVERY, SAMPLES = 10, 7
 STEPS = 5

@@ -10,6 +10,7 @@ import pytest
 from perf.scores import Scores
 from perf.scores.speaker import measure
 from tests.perception.conftest import need
+from tests.proofs.conftest import FULL
 
 pytestmark = pytest.mark.proof
 
@@ -18,7 +19,7 @@ pytestmark = pytest.mark.proof
 def scores(test_data: Path, rendered_sample: Path) -> Scores:
     for name in ("blazeface-full", "blazeface-short", "face-mesh", "light-asd"):
         need(name)
-    return measure(test_data, rendered_sample)
+    return measure(test_data, rendered_sample, made=FULL)
 
 
 def test_own_sound_fits_better_than_other_clips(scores: Scores, table: Callable[[str], None]) -> None:
