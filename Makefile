@@ -60,7 +60,7 @@ demo: setup  ## the whole story on the embedded sample
 	    'leaderboard' '$(CURDIR)/demo/site/index.html'
 
 test: setup  ## the test suite (minutes)
-	@$(BIN)/python -m pytest -n $(CORES) --dist loadfile -m "not proof"
+	@$(BIN)/python -m pytest -n $(CORES) --dist loadfile --no-loadscope-reorder -m "not proof"
 
 check: setup  ## ruff, mypy, import-linter
 	@$(BIN)/ruff check .

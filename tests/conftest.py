@@ -16,6 +16,33 @@ os.environ.setdefault("OMP_NUM_THREADS", "1")
 os.environ.setdefault("RAY_worker_niceness", "0")  # beside other tests Ray's workers would get a quarter of a core
 
 
+LONGEST = (
+    "curation/test_curate_hard.py",
+    "moee_model/test_two_processes.py",
+    "curation/test_curate.py",
+    "moee_model/test_train_cli.py",
+    "takedown/test_hub.py",
+    "benchmark/test_run.py",
+    "moee_model/test_train.py",
+    "media/test_exactness.py",
+    "benchmark/test_run_model.py",
+    "moee_model/test_checkpoint.py",
+    "curation/test_restore.py",
+    "curation/test_quality.py",
+    "media/test_real_clips.py",
+    "benchmark/test_testset.py",
+    "benchmark/test_cluster.py",
+)
+"""Files that go first: what is left for the end is short, so that no process waits long for another
+(`--no-loadscope-reorder` keeps the order when files are dealt to processes)."""
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Put the longest files first."""
+    place = {name: number for number, name in enumerate(LONGEST)}
+    items.sort(key=lambda item: place.get(f"{item.path.parent.name}/{item.path.name}", len(place)))
+
+
 def _folder(variable: str, default: str) -> Path:
     return Path(os.environ.get(variable, ROOT.parent / "shared" / default)).resolve()
 

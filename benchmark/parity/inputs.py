@@ -24,6 +24,7 @@ RATE: Final = 16_000
 SOUND: Final = RATE  # samples that go with a clip's crops: 40 ms for each of 24 frames, and what the last windows need
 MOST_SOUND_S: Final = 10
 SAMPLE_VIDEOS: Final = 4
+MOST_NUMBERS: Final = 64
 
 
 @dataclass(frozen=True)
@@ -54,7 +55,7 @@ def write_inputs(folder: Path, real: Path | None, frames: int, clips: int) -> In
     of. `clips.npz`: clips [k, 16, 240, 320, 3] uint8 RGB, first [k]. `pairs.npz`: one, other [p, 256, 256, 3]: frames
     of two videos, and neighbours of one. `sounds.npz`: every sound int16 at 16 kHz, at most 10 s. `crops.npz`: crops
     [k, 24, 224, 224, 3] uint8 RGB and sounds [k, 16000] int16; a video without sound lends another's. `given.npy`:
-    [n + m, 64] float64, correlated numbers from a seed, as features of any kind.
+    [n + m, d] float64, correlated numbers from a seed, as features of any kind; d is 64, or a third of the frames.
 
     Args:
         folder: where they go; it is there.
@@ -152,8 +153,9 @@ def _write_frames(folder: Path, clips: list[np.ndarray], each: int) -> None:
         first=np.array(first["small"] + first["large"]),
     )
     count = len(clips) * each
+    wide = min(MOST_NUMBERS, count // 3)  # fewer than a set has rows: of others the reference knows six digits, no more
     rng = np.random.default_rng(0)
-    np.save(folder / "given.npy", rng.standard_normal((count, 64)) @ rng.standard_normal((64, 64)) / 8)
+    np.save(folder / "given.npy", rng.standard_normal((count, wide)) @ rng.standard_normal((wide, wide)) / wide**0.5)
 
 
 def _write_pairs(folder: Path, clips: list[np.ndarray]) -> int:

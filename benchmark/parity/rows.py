@@ -208,7 +208,7 @@ COMPARISONS: Final = (
         "relative",
     ),
     *(
-        Comparison("Frechet distance", "64 correlated numbers", script, 1e-8, _given)
+        Comparison("Frechet distance", "correlated numbers", script, 1e-8, _given)
         for script in ("with_pytorch_fid", "with_torch_fidelity", "with_clean_fid", "with_torchmetrics")
     ),
     Comparison("LPIPS", "names and shapes; parameters", "with_lpips", 0, _names, "names"),

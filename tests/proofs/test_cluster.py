@@ -198,9 +198,16 @@ def test_a_killed_driver_is_run_again_and_only_running_sources_are_done_again(
 
 def heads(out: str, bucket: dict[str, str]) -> set[str]:
     """Ids of the sources whose results are committed."""
-    script = f"import s3fs; print(*s3fs.S3FileSystem().find({out[5:] + '/heads'!r}))"
-    said = subprocess.run([sys.executable, "-c", script], capture_output=True, text=True, env={**os.environ, **bucket})
-    return {Path(name).stem for name in said.stdout.split()}
+    import s3fs
+
+    store = s3fs.S3FileSystem(
+        key=bucket["AWS_ACCESS_KEY_ID"],
+        secret=bucket["AWS_SECRET_ACCESS_KEY"],
+        endpoint_url=bucket["AWS_ENDPOINT_URL"],
+        client_kwargs={"region_name": bucket["AWS_DEFAULT_REGION"]},
+        use_listings_cache=False,
+    )
+    return {Path(name).stem for name in store.find(f"{out[5:]}/heads")}
 
 
 @pytest.mark.parametrize("engine", ["local", pytest.param("ray", marks=pytest.mark.full)])

@@ -18,9 +18,11 @@ BORDER = 5
 
 
 class Given(torch.nn.Module):
-    """Features that are there already."""
+    """Features that are there already. numbers: of each row."""
 
-    num_features = 64
+    def __init__(self, numbers: int) -> None:
+        super().__init__()
+        self.num_features = numbers
 
     def forward(self, features: torch.Tensor) -> torch.Tensor:
         """Back as they are."""
@@ -34,8 +36,9 @@ def measure(folder: Path) -> dict[str, np.ndarray]:
     torch.set_default_dtype(torch.float32)
     network = NoTrainInceptionV3("inception", ["2048"], str(folder / "inception.pt"), antialias=False)
     some = [network(next(batches(pictures, FRAMES))).numpy() for pictures in frames(folder).values()]
-    distance = FrechetInceptionDistance(feature=Given()).set_dtype(torch.float64)
-    for half, real in zip(halves(folder, np.load(folder / "given.npy")), (True, False), strict=True):
+    given = np.load(folder / "given.npy")
+    distance = FrechetInceptionDistance(feature=Given(given.shape[1])).set_dtype(torch.float64)
+    for half, real in zip(halves(folder, given), (True, False), strict=True):
         distance.update(torch.from_numpy(half).double(), real=real)
     return {
         "ssim": np.array(ssim),

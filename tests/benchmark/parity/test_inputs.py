@@ -43,6 +43,7 @@ def test_two_videos_give_four_clips_of_different_parts_and_all_that_both_sides_n
     frames, clips = np.load(out / "frames.npz"), np.load(out / "clips.npz")
     assert frames["small"].shape == (8, 256, 256, 3) and frames["large"].shape == (8, 400, 400, 3)
     assert frames["first"].tolist() == ([True] * 4 + [False] * 4) * 2
+    assert np.load(out / "given.npy").shape == (16, 5), "a set has more rows than numbers"
     assert clips["clips"].shape == (4, 16, 240, 320, 3) and clips["first"].tolist() == [True, True, False, False]
     assert len({clip.tobytes() for clip in clips["clips"]}) == 4
     crops, sounds = np.load(out / "crops.npz"), np.load(out / "sounds.npz")
