@@ -63,12 +63,17 @@ def ladder(portraits: Sequence[str] = PORTRAITS, emotions: Sequence[str] = (*BAS
     )
 
 
-def measure(portraits: Sequence[str] = PORTRAITS, sample: Path | None = None) -> Scores:
+def measure(
+    portraits: Sequence[str] = PORTRAITS,
+    sample: Path | None = None,
+    emotions: Sequence[str] = (*BASIC, *COMPOUNDS),
+) -> Scores:
     """Render the sample's good videos and the ladder of some portraits, and judge them in one run.
 
     Args:
         portraits: of the ladder.
         sample: a rendered sample, whose videos are taken as they are.
+        emotions: of the ladder.
     """
     from curation.sample.render import render
     from curation.sample.truth import read_truth
@@ -78,7 +83,7 @@ def measure(portraits: Sequence[str] = PORTRAITS, sample: Path | None = None) ->
         raw = Path(folder) / "raw"
         if sample is not None:
             shutil.copytree(sample, raw)
-        render(raw, scenes=(*GOOD, *ladder(portraits)))
+        render(raw, scenes=(*GOOD, *ladder(portraits, emotions)))
         truth = read_truth(raw).to_pylist()
         clips = judge(raw, Path(folder) / "out")
     return score(shown(truth, clips))

@@ -25,6 +25,7 @@ LONGEST = (
     "real_clips",
     "ladder",
     "overfit",
+    "toy_world",
     "study",
     "same_bytes",
     "speaking",

@@ -32,9 +32,9 @@ Rungs = Mapping[str, Bundle]
 ROOT = Path(__file__).resolve().parents[2]
 TALK = ("*grid_man_a*", "*grid_woman*", "*aoc_hdtf*", "*lively*")
 MORE_TALK = ("*grid_man_c*", "*may*")
-ACTED = ("angry", "happy")
-MORE_ACTED = ("sad", "surprised")
-QUICK = ("blur", "audio-shift", "sound-noise", "mouth-freeze", "identity-swap", "emotion-swap")
+ACTED = ("angry", "happy", "sad")
+MORE_ACTED = ("surprised",)
+QUICK = ("blur", "audio-shift", "sound-noise", "mouth-freeze")  # other persons and emotions are controls too
 
 
 def clips(data: Path, folder: Path, full: bool) -> Path:

@@ -1,6 +1,5 @@
 """A rater study in headless Chromium: raters answer on the real server, it dies in between, planted scores come back.
 
-15 raters in full, 8 otherwise.
 `MOEE_SCREENSHOTS=DIR make proofs` keeps what the browser showed, so that somebody can look at it.
 """
 
@@ -23,13 +22,11 @@ from benchmark.study.store import Store
 from tests.benchmark.study.cutting import cutting
 from tests.benchmark.study.material import Crowd, folders, labelled
 from tests.benchmark.study.served import Served
-from tests.proofs.conftest import FULL
 
 pytestmark = pytest.mark.proof
 
-RATERS, ITEMS, CHECKS, RANDOM = 15 if FULL else 8, 40, 2, 7
+RATERS, ITEMS, CHECKS, RANDOM = 15, 40, 2, 7
 STEPS = ITEMS + 2 * CHECKS
-KILLED = (RATERS * 10, RATERS * 26)  # answers after which the server dies
 STUCK = 90  # s without any answer after which the test gives up and says where the pages are
 WIDE = """[...document.querySelectorAll('body *')].filter(e => e.getBoundingClientRect().right > innerWidth + 0.5
     && !e.closest('.skip, .hidden')).map(e => e.outerHTML.slice(0, 80))"""
@@ -112,7 +109,7 @@ def acknowledged(rater: Rater) -> int:
     return STEPS if state["done"] else int(state["place"].split()[1]) - 1
 
 
-def test_raters_answer_forty_items_the_server_is_killed_and_the_planted_scores_come_back(
+def test_fifteen_raters_answer_forty_items_the_server_is_killed_and_the_planted_scores_come_back(
     browser: Any, world: World, tmp_path: Path, table
 ) -> None:
     study, _ = load_study(world.ratings)
@@ -136,7 +133,7 @@ def test_raters_answer_forty_items_the_server_is_killed_and_the_planted_scores_c
                 went, so_far = time.monotonic(), count
             stuck = {rater.number: rater.page.evaluate(STATE) for rater in raters if time.monotonic() - went > STUCK}
             assert not stuck, stuck
-            if sum(len(rater.answered) for rater in raters) >= (*KILLED, 10**9)[kills]:
+            if sum(len(rater.answered) for rater in raters) >= (150, 400, 10**9)[kills]:
                 served.kill()  # in mid-answer: what was pressed last may or may not have arrived
                 kills += 1
                 known = {rater.number: acknowledged(rater) for rater in raters}
