@@ -8,7 +8,6 @@ and the same small movements in every video, so that only the face's expression 
 from __future__ import annotations
 
 import os
-import shutil
 import tempfile
 from collections import defaultdict
 from collections.abc import Sequence
@@ -20,7 +19,7 @@ import numpy as np
 from curation.sample.scenes import GOOD, Line, Scene, Shot
 from manifests.emotions import BASIC, COMPOUNDS
 from perf.scores import Scores
-from perf.scores.expressions_clips import Judged, clip_line, confusion, judge, members_table, share
+from perf.scores.expressions_clips import Judged, clip_line, confusion, judge, members_table, read, share
 
 PORTRAITS = ("astronaut", "group_1", "group_3")
 STRENGTHS = (0.25, 0.5, 0.75, 1.0)
@@ -65,14 +64,14 @@ def ladder(portraits: Sequence[str] = PORTRAITS, emotions: Sequence[str] = (*BAS
 
 def measure(
     portraits: Sequence[str] = PORTRAITS,
-    sample: Path | None = None,
+    sample: tuple[Path, Path] | None = None,
     emotions: Sequence[str] = (*BASIC, *COMPOUNDS),
 ) -> Scores:
     """Render the sample's good videos and the ladder of some portraits, and judge them in one run.
 
     Args:
         portraits: of the ladder.
-        sample: a rendered sample, whose videos are taken as they are.
+        sample: the sample as it was rendered, and what `moee curate` made of it; else both are done here.
         emotions: of the ladder.
     """
     from curation.sample.render import render
@@ -81,11 +80,12 @@ def measure(
     os.environ.setdefault("OMP_NUM_THREADS", "1")
     with tempfile.TemporaryDirectory() as folder:
         raw = Path(folder) / "raw"
-        if sample is not None:
-            shutil.copytree(sample, raw)
-        render(raw, scenes=(*GOOD, *ladder(portraits, emotions)))
-        truth = read_truth(raw).to_pylist()
-        clips = judge(raw, Path(folder) / "out")
+        render(raw, scenes=(*(() if sample else GOOD), *ladder(portraits, emotions)))
+        truth, clips = read_truth(raw).to_pylist(), judge(raw, Path(folder) / "out")
+    if sample is not None:
+        own = {scene.name for scene in GOOD}
+        truth += [row for row in read_truth(sample[0]).to_pylist() if row["file"] in own]
+        clips += read(sample[1])
     return score(shown(truth, clips))
 
 

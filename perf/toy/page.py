@@ -59,7 +59,10 @@ def rows(found: Found) -> list[Row]:
         _apart("identity: radius of the head off by", 0.2 / 3, each(lambda s: [s["full"]["control"]["radius"]])),
         _apart("identity: shade off by", 0.9 / 3, each(lambda s: [s["full"]["control"]["shade"]])),
         _chance("control: told neutral, emotion seen", sixth, each(lambda s: s["full"]["null"]["emotion"])),
-        _chance("control: labels shuffled in training", sixth, each(lambda s: s["shuffled"]["control"]["emotion"])),
+        *(
+            _chance("control: labels shuffled in training", sixth, each(lambda s: s["shuffled"]["control"]["emotion"]))
+            for _ in range(all("shuffled" in seed for seed in seeds))
+        ),
         _silent("control: no sound (correlation)", each(lambda s: s["full"]["silent"]["mouth"])),
         _share("forced expert i: emotion i is seen, whatever is told", sixth,
                each(lambda s: np.diag(s["full"]["forced"]).tolist()), count=forced),

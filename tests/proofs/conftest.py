@@ -65,6 +65,17 @@ def curated_real(test_data: Path, tmp_path_factory: pytest.TempPathFactory) -> C
     return copy
 
 
+@pytest.fixture(scope="session")
+def curated_sample(rendered_sample: Path, tmp_path_factory: pytest.TempPathFactory) -> tuple[Ran, Path]:
+    """How `moee curate` over the sample ended, and its manifest; nobody writes into it."""
+    with once(tmp_path_factory, "curated-sample") as (place, done):
+        said = place / "ran.json"
+        if not done:
+            ran = moee("curate", rendered_sample, "--out", place / "out", "--json")
+            said.write_text(json.dumps(asdict(ran)))
+    return Ran(**json.loads(said.read_text())), place / "out"
+
+
 BROWSER: Final = (
     "--no-sandbox", "--disable-gpu", "--disable-quic", "--no-first-run", "--disable-background-networking",
     "--disable-component-update", "--disable-sync", "--disable-renderer-backgrounding",

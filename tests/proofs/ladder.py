@@ -34,7 +34,7 @@ TALK = ("*grid_man_a*", "*grid_woman*", "*aoc_hdtf*", "*lively*")
 MORE_TALK = ("*grid_man_c*", "*may*")
 ACTED = ("angry", "happy", "sad")
 MORE_ACTED = ("surprised",)
-QUICK = ("blur", "audio-shift", "sound-noise", "mouth-freeze")  # other persons and emotions are controls too
+QUICK = ("blur", "audio-shift", "sound-noise")  # other persons and emotions are controls too
 
 
 def clips(data: Path, folder: Path, full: bool) -> Path:

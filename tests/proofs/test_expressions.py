@@ -9,6 +9,7 @@ from pathlib import Path
 import pytest
 
 from perf.scores import Scores, expressions_actions, expressions_bare, expressions_real, expressions_rendered
+from tests.curation.runs import Ran
 from tests.perception.conftest import need
 from tests.proofs.conftest import FULL, CuratedReal
 
@@ -38,13 +39,14 @@ def real(test_data: Path, curated_real: CuratedReal, tmp_path_factory: pytest.Te
 
 
 @pytest.fixture(scope="module")
-def rendered(rendered_sample: Path) -> Scores:
+def rendered(rendered_sample: Path, curated_sample: tuple[Ran, Path]) -> Scores:
     rendering()
     need("face-landmarker")
     need("fer2013-mini-xception")
+    sample = rendered_sample, curated_sample[1]
     if FULL:
-        return expressions_rendered.measure(sample=rendered_sample)
-    return expressions_rendered.measure(("astronaut",), rendered_sample, FEW)
+        return expressions_rendered.measure(sample=sample)
+    return expressions_rendered.measure(("astronaut",), sample, FEW)
 
 
 @pytest.fixture(scope="module")

@@ -1,6 +1,6 @@
 """Proof on real clips: each metric answers its own axes, floors are worst where they must be, the truth is best.
 
-Without `MOEE_PROOFS=full`: 10 of the 14 clips, two steps of four axes, and no control whose axis is climbed anyway;
+Without `MOEE_PROOFS=full`: 10 of the 14 clips, two steps of three axes, and no control whose axis is climbed anyway;
 metrics of fewer than 8 clips (those of sound) and those whose own axes are not climbed are shown and not judged.
 """
 

@@ -25,7 +25,7 @@ from moee_model.speech import hidden_states, make_speech, windows
 from moee_model.train import Trainer
 from moee_model.train_config import StageConfig, TrainConfig
 
-pytestmark = pytest.mark.proof
+pytestmark = [pytest.mark.proof, pytest.mark.full]
 CLIP = "talk_512_aoc_hdtf_speech_8s.mp4"
 FRAMES, WINDOWS = 6, 2
 TOTAL = FRAMES * WINDOWS

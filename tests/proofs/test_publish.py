@@ -7,6 +7,7 @@ import subprocess
 import sys
 import time
 from collections.abc import Callable
+from itertools import product
 from pathlib import Path
 from typing import Any
 
@@ -19,7 +20,7 @@ from tests.curation.runs import moee
 from tests.manifests.publish.conftest import load
 from tests.manifests.publish.material import Clip, Film, films, make
 from tests.manifests.publish.test_target import add_film, ids, killed
-from tests.proofs.conftest import FULL, only_in_full
+from tests.proofs.conftest import FULL
 
 pytestmark = pytest.mark.proof
 
@@ -115,8 +116,18 @@ def kept(folder: Path) -> Any:
     return clips.filter(pc.equal(clips["status"], "kept"))
 
 
-@pytest.mark.parametrize("form", ["hub", "dh-faceemovid-150"])
-@pytest.mark.parametrize("method", ["rename", *only_in_full("replace", "write_text"), "rmdir"])
+@pytest.mark.parametrize(
+    ("method", "form"),
+    [
+        ("rename", "hub"),
+        ("rmdir", "dh-faceemovid-150"),
+        *(
+            pytest.param(method, form, marks=pytest.mark.full)
+            for method, form in product(("rename", "replace", "write_text", "rmdir"), ("hub", "dh-faceemovid-150"))
+            if (method, form) not in (("rename", "hub"), ("rmdir", "dh-faceemovid-150"))
+        ),
+    ],
+)
 def test_killed_before_any_step_the_folder_is_old_or_new_or_does_not_load(
     tmp_path: Path, load: Load, form: str, method: str, table: Callable[[str], None]
 ) -> None:

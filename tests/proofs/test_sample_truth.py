@@ -6,27 +6,25 @@ import pyarrow.parquet as pq
 import pytest
 
 import manifests
-from tests.curation.runs import Ran, moee
+from tests.curation.runs import Ran
 
 pytestmark = pytest.mark.proof
 RATE = 16000
 
 
 @pytest.fixture(scope="module")
-def sample(rendered_sample: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
-    folder = tmp_path_factory.mktemp("sample")
-    (folder / "raw").symlink_to(rendered_sample)
-    return folder
+def ran(curated_sample: tuple[Ran, Path]) -> Ran:
+    return curated_sample[0]
 
 
 @pytest.fixture(scope="module")
-def ran(sample: Path) -> Ran:
-    return moee("curate", sample / "raw", "--out", sample / "out", "--json")
+def out(curated_sample: tuple[Ran, Path]) -> Path:
+    return curated_sample[1]
 
 
 @pytest.fixture(scope="module")
-def truth(sample: Path) -> list[dict]:
-    return pq.read_table(sample / "raw" / "truth.parquet").to_pylist()
+def truth(rendered_sample: Path) -> list[dict]:
+    return pq.read_table(rendered_sample / "truth.parquet").to_pylist()
 
 
 def test_every_video_ends_as_the_truth_says_for_the_right_reason(ran: Ran, truth: list[dict], table) -> None:
@@ -39,8 +37,8 @@ def test_every_video_ends_as_the_truth_says_for_the_right_reason(ran: Ran, truth
             assert source["error"]
 
 
-def test_cuts_are_exact(ran: Ran, sample: Path, truth: list[dict], table) -> None:
-    shots = manifests.open(sample / "out").shots
+def test_cuts_are_exact(ran: Ran, out: Path, truth: list[dict], table) -> None:
+    shots = manifests.open(out).shots
     wrong = {}
     for row in truth:
         if row["kind"] != "good":
@@ -53,10 +51,8 @@ def test_cuts_are_exact(ran: Ran, sample: Path, truth: list[dict], table) -> Non
     assert not wrong
 
 
-def test_the_speech_share_of_every_kept_clip_is_within_a_tenth(
-    ran: Ran, sample: Path, truth: list[dict], table
-) -> None:
-    manifest = manifests.open(sample / "out")
+def test_the_speech_share_of_every_kept_clip_is_within_a_tenth(ran: Ran, out: Path, truth: list[dict], table) -> None:
+    manifest = manifests.open(out)
     spoken = {ran.source(row["file"])["id"]: row["speech"] for row in truth}
     worst = 0.0
     for clip in manifest.clips.itertuples():
@@ -73,9 +69,9 @@ def test_the_speech_share_of_every_kept_clip_is_within_a_tenth(
 
 
 def test_the_persons_of_the_sample_are_told_apart_without_an_error(
-    ran: Ran, sample: Path, truth: list[dict], table
+    ran: Ran, out: Path, truth: list[dict], table
 ) -> None:
-    manifest = manifests.open(sample / "out")
+    manifest = manifests.open(out)
     shots = {ran.source(row["file"])["id"]: row["shots"] for row in truth}
     two = {ran.source(row["file"])["id"] for row in truth if row["kind"] == "two_faces"}
     persons: dict[str, set[str]] = {}
@@ -92,8 +88,8 @@ def test_the_persons_of_the_sample_are_told_apart_without_an_error(
     assert len({next(iter(ids)) for ids in persons.values()}) == len(persons) == 7
 
 
-def test_a_smaller_mirrored_copy_of_low_rate_is_found(ran: Ran, sample: Path, table) -> None:
-    manifest = manifests.open(sample / "out")
+def test_a_smaller_mirrored_copy_of_low_rate_is_found(ran: Ran, out: Path, table) -> None:
+    manifest = manifests.open(out)
     clips = manifest.all_clips.set_index("source")
     copy, original = (ran.source(name)["id"] for name in ("bad_mirrored_copy.mp4", "astronaut_happy_1.mp4"))
     assert clips.loc[copy, "duplicate_of"] == clips.loc[original, "id"]
@@ -106,12 +102,10 @@ def test_a_smaller_mirrored_copy_of_low_rate_is_found(ran: Ran, sample: Path, ta
     assert pair["mirrored"] and {pair["source"], pair["other"]} == {copy, original}
 
 
-def test_no_person_of_the_sample_is_in_two_splits(ran: Ran, sample: Path, table) -> None:
+def test_no_person_of_the_sample_is_in_two_splits(ran: Ran, out: Path, table) -> None:
     import json
 
-    certificate = json.loads((sample / "out" / "certificate.json").read_text())
+    certificate = json.loads((out / "certificate.json").read_text())
     shares = {name: found["clips"] for name, found in certificate["splits"].items()}
     table(f"clips per split {shares}; persons in two splits {certificate['shared']['identities']}")
-    assert certificate["shared"]["identities"] == 0 and sum(shares.values()) == len(
-        manifests.open(sample / "out").clips
-    )
+    assert certificate["shared"]["identities"] == 0 and sum(shares.values()) == len(manifests.open(out).clips)

@@ -19,7 +19,7 @@ pytestmark = pytest.mark.proof
 def scores(test_data: Path, rendered_sample: Path) -> Scores:
     for name in ("blazeface-full", "blazeface-short", "face-mesh", "light-asd"):
         need(name)
-    return measure(test_data, rendered_sample, made=FULL)
+    return measure(test_data, rendered_sample, made=FULL, every=1 if FULL else 2)
 
 
 def test_own_sound_fits_better_than_other_clips(scores: Scores, table: Callable[[str], None]) -> None:

@@ -1,5 +1,6 @@
 """Proof in the toy world, one seed: the told emotion is shown, the mouth follows the sound, experts own emotions.
 
+In full also the control whose labels were shuffled in training.
 `python -m perf.toy_proof --seeds 3 --ablations` writes the page of `docs/proofs`.
 """
 
@@ -11,6 +12,7 @@ import pytest
 
 from perf.toy.page import Row, lines, rows, write
 from perf.toy_proof import prove
+from tests.proofs.conftest import FULL
 
 pytestmark = pytest.mark.proof
 CLOSE = ("identity", "silenced")
@@ -21,7 +23,7 @@ Found = Mapping[str, Any]
 
 @pytest.fixture(scope="module")
 def found() -> Found:
-    return prove([0], ablations=False, variants=("full", "shuffled"))
+    return prove([0], ablations=False, variants=("full", "shuffled") if FULL else ("full",))
 
 
 @pytest.fixture(scope="module")
@@ -41,4 +43,4 @@ def test_everything_that_must_hold_holds(
     assert (tmp_path / "toy-world.png").stat().st_size > 1000
     missed = [row.name for row in measured if row.holds is False]
     assert [name for name in missed if not name.startswith(CLOSE)] == []
-    assert sum(row.holds is True for row in measured) >= 7
+    assert sum(row.holds is True for row in measured) >= (7 if FULL else 6)
