@@ -20,7 +20,7 @@ from curation.errors import CurationError
 from curation.sample import expression, faces, performance, puppet, render, scenes, speech, truth
 from curation.sample.counter import CELL, read_counter
 from curation.sample.scenes import Line, Scene, Shot
-from tests.proofs.conftest import FULL
+from tests.extent import FULL
 
 pytestmark = pytest.mark.skipif(shutil.which("espeak-ng") is None, reason="espeak-ng is not installed")
 

@@ -4,7 +4,6 @@
 """
 
 import json
-import os
 import shutil
 from collections.abc import Callable, Iterator
 from dataclasses import asdict
@@ -14,10 +13,10 @@ from typing import Any, Final
 import pytest
 
 from tests.curation.runs import Ran, moee
+from tests.extent import FULL
 from tests.once import once
 
 CuratedReal = Callable[[Path], Ran]
-FULL = os.environ.get("MOEE_PROOFS") == "full"
 LONGEST = (
     "cluster",
     "slurm",

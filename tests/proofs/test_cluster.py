@@ -17,7 +17,7 @@ import pytest
 
 from tests.curation.runs import ROOT, Ran, command, moee, real_clips, result_bytes, sample_video
 from tests.curation.s3 import Nodes, nodes, s3_server
-from tests.proofs.conftest import FULL
+from tests.extent import FULL
 
 pytestmark = pytest.mark.proof
 pytest.importorskip("ray")

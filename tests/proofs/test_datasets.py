@@ -20,7 +20,7 @@ from curation.sample.counter import burn_counter, read_counter
 from manifests.emotions import COMPOUNDS, DH_FACEEMOVID
 from media.decode import Decoder
 from tests.curation.runs import Ran, moee
-from tests.proofs.conftest import FULL
+from tests.extent import FULL
 
 pytestmark = pytest.mark.proof
 

@@ -22,8 +22,8 @@ import pyarrow.parquet as pq
 import pytest
 
 from tests.curation.download.conftest import RECIPES
+from tests.extent import FULL
 from tests.media.material import render
-from tests.proofs.conftest import FULL
 
 pytestmark = pytest.mark.proof
 ROOT = Path(__file__).resolve().parents[2]

@@ -7,7 +7,7 @@ import pytest
 
 from perf.scores import Scores
 from perf.scores.duplicates import ALTERED, measure
-from tests.proofs.conftest import FULL
+from tests.extent import FULL
 
 pytestmark = pytest.mark.proof
 

@@ -10,8 +10,9 @@ import pytest
 
 from perf.scores import Scores, expressions_actions, expressions_bare, expressions_real, expressions_rendered
 from tests.curation.runs import Ran
+from tests.extent import FULL
 from tests.perception.conftest import need
-from tests.proofs.conftest import FULL, CuratedReal
+from tests.proofs.conftest import CuratedReal
 
 pytestmark = pytest.mark.proof
 

@@ -11,7 +11,7 @@ import pytest
 
 from benchmark.extract import Pair, Settings, extract
 from tests.benchmark.extract.test_features import SIDE, shortened
-from tests.proofs.conftest import FULL
+from tests.extent import FULL
 
 pytestmark = pytest.mark.proof
 CLIPS = ("emotion_mead_M030_happy_level3.mp4", "talk_512_aoc_hdtf_speech_8s.mp4")

@@ -21,7 +21,7 @@ from benchmark.metrics import metric
 from benchmark.paired import LEAST
 from media.cut import CutOptions, cut
 from media.probe import probe
-from tests.proofs.conftest import FULL
+from tests.extent import FULL
 from tests.proofs.ladder import all_verify, better_than_truth, climbed, is_worst, print_ladder, print_rungs, value
 from tests.proofs.test_report import WIDE, WIDTHS, Seen
 

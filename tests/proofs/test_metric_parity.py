@@ -11,7 +11,7 @@ from benchmark.metrics.psnr import mean_squared_error, psnr_of
 from benchmark.metrics.ssim import ssim
 from benchmark.metrics.sync import sync_distances
 from tests.benchmark.metrics.material import clips, features, one
-from tests.proofs.conftest import FULL
+from tests.extent import FULL
 
 pytestmark = pytest.mark.proof
 

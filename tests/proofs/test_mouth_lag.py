@@ -14,7 +14,7 @@ from manifests.intervals import wilson
 from media.audio import waveform
 from media.decode import Decoder
 from media.probe import probe
-from tests.proofs.conftest import FULL
+from tests.extent import FULL
 
 SHIFTS = tuple(shift for shift in range(-400, 401, 80) if shift)  # ms by which the sound comes later
 MOST = 12  # s of each clip; every second clip where not in full

@@ -11,7 +11,7 @@ from benchmark.errors import BenchmarkError
 from benchmark.parity import parity
 from benchmark.parity.environment import environment
 from benchmark.parity.rows import COMPARISONS
-from tests.proofs.conftest import FULL
+from tests.extent import FULL
 
 pytestmark = pytest.mark.proof
 

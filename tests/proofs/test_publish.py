@@ -17,10 +17,10 @@ import pytest
 import manifests
 from manifests.publish import publish, read_dh
 from tests.curation.runs import moee
+from tests.extent import FULL
 from tests.manifests.publish.conftest import load
 from tests.manifests.publish.material import Clip, Film, films, make
 from tests.manifests.publish.test_target import add_film, ids, killed
-from tests.proofs.conftest import FULL
 
 pytestmark = pytest.mark.proof
 

@@ -10,7 +10,7 @@ from benchmark.features import Clip, Features
 from benchmark.leaderboard.board import board
 from benchmark.leaderboard.model import Board
 from tests.benchmark.leaderboard.material import entry
-from tests.proofs.conftest import FULL
+from tests.extent import FULL
 
 pytestmark = pytest.mark.proof
 

@@ -26,8 +26,8 @@ from tests.curation.download.server import Site, serving
 from tests.curation.rebuild.conftest import without_media
 from tests.curation.rebuild.material import Film, coded_again, film, manifest_of
 from tests.curation.runs import real_clips
+from tests.extent import FULL
 from tests.hub_server import HubServer
-from tests.proofs.conftest import FULL
 
 pytestmark = pytest.mark.proof
 ROOT = Path(__file__).resolve().parents[2]

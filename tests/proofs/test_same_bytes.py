@@ -8,7 +8,7 @@ import pytest
 
 from media.cut import UNFINISHED
 from tests.curation.runs import kill_after, moee, real_clips, result_bytes, sample_video
-from tests.proofs.conftest import FULL
+from tests.extent import FULL
 
 pytestmark = pytest.mark.proof
 

@@ -9,8 +9,8 @@ import pytest
 
 from perf.scores import Scores
 from perf.scores.speaker import measure
+from tests.extent import FULL
 from tests.perception.conftest import need
-from tests.proofs.conftest import FULL
 
 pytestmark = pytest.mark.proof
 

@@ -12,7 +12,7 @@ import pytest
 
 from perf.toy.page import Row, lines, rows, write
 from perf.toy_proof import prove
-from tests.proofs.conftest import FULL
+from tests.extent import FULL
 
 pytestmark = pytest.mark.proof
 CLOSE = ("identity", "silenced")
