@@ -32,8 +32,20 @@ LONGEST = (
     "media/test_real_clips.py",
     "benchmark/test_testset.py",
     "benchmark/test_cluster.py",
+    "proofs/test_cluster.py",
+    "proofs/test_slurm.py",
+    "proofs/test_parity.py",
+    "proofs/test_real_clips.py",
+    "proofs/test_ladder.py",
+    "proofs/test_overfit.py",
+    "proofs/test_toy_world.py",
+    "proofs/test_study.py",
+    "proofs/test_same_bytes.py",
+    "proofs/test_speaking.py",
+    "proofs/test_expressions.py",
+    "proofs/test_duplicates.py",
 )
-"""Files that go first: what is left for the end is short, so that no process waits long for another
+"""Files that go first, tests and proofs: what is left for the end is short, so that no process waits long for another
 (`--no-loadscope-reorder` keeps the order when files are dealt to processes)."""
 
 

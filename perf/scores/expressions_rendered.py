@@ -67,11 +67,11 @@ def measure(
     sample: tuple[Path, Path] | None = None,
     emotions: Sequence[str] = (*BASIC, *COMPOUNDS),
 ) -> Scores:
-    """Render the sample's good videos and the ladder of some portraits, and judge them in one run.
+    """Render the sample's good videos and the ladder of some portraits, and judge them.
 
     Args:
         portraits: of the ladder.
-        sample: the sample as it was rendered, and what `moee curate` made of it; else both are done here.
+        sample: the rendered sample, and the manifest that `moee curate` made of it; None does both here.
         emotions: of the ladder.
     """
     from curation.sample.render import render

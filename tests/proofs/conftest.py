@@ -1,4 +1,4 @@
-"""What several proofs look at; how much is looked at; the longest first.
+"""What several proofs look at, and what is left out where not everything is asked.
 
 `MOEE_PROOFS=full make proofs` takes every repetition and clip; without it some proofs take fewer, and say how many.
 """
@@ -17,21 +17,6 @@ from tests.extent import FULL
 from tests.once import once
 
 CuratedReal = Callable[[Path], Ran]
-LONGEST = (
-    "cluster",
-    "slurm",
-    "parity",
-    "real_clips",
-    "ladder",
-    "overfit",
-    "toy_world",
-    "study",
-    "same_bytes",
-    "speaking",
-    "expressions",
-    "duplicates",
-)
-"""Files that go first, in this order: what is left for the end is short, so that no process waits long for another."""
 
 
 def only_in_full(*values: Any) -> list[Any]:
@@ -40,12 +25,10 @@ def only_in_full(*values: Any) -> list[Any]:
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    """Put the longest files first (`--no-loadscope-reorder` keeps the order when files are dealt to processes)."""
+    """Skip what takes minutes."""
     for item in items if not FULL else ():
         if item.get_closest_marker("full"):
             item.add_marker(pytest.mark.skip(reason="takes minutes: MOEE_PROOFS=full make proofs"))
-    place = {f"test_{name}.py": number for number, name in enumerate(LONGEST)}
-    items.sort(key=lambda item: place.get(item.path.name, len(place)))
 
 
 @pytest.fixture(scope="session")

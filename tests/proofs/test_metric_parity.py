@@ -1,4 +1,7 @@
-"""PSNR, SSIM, SyncNet's distances and landmark distances give what other programs give, on pictures of real size."""
+"""PSNR, SSIM, SyncNet's distances and landmark distances give what other programs give, on pictures of real size.
+
+Pictures of 512 px in full only.
+"""
 
 import time
 from collections.abc import Iterator

@@ -116,17 +116,12 @@ def kept(folder: Path) -> Any:
     return clips.filter(pc.equal(clips["status"], "kept"))
 
 
+STEPS = list(product(("rename", "replace", "write_text", "rmdir"), ("hub", "dh-faceemovid-150")))
+SOME = {("rename", "hub"), ("rmdir", "dh-faceemovid-150")}  # of both forms, where not in full
+
+
 @pytest.mark.parametrize(
-    ("method", "form"),
-    [
-        ("rename", "hub"),
-        ("rmdir", "dh-faceemovid-150"),
-        *(
-            pytest.param(method, form, marks=pytest.mark.full)
-            for method, form in product(("rename", "replace", "write_text", "rmdir"), ("hub", "dh-faceemovid-150"))
-            if (method, form) not in (("rename", "hub"), ("rmdir", "dh-faceemovid-150"))
-        ),
-    ],
+    ("method", "form"), [pytest.param(*step, marks=() if step in SOME else pytest.mark.full) for step in STEPS]
 )
 def test_killed_before_any_step_the_folder_is_old_or_new_or_does_not_load(
     tmp_path: Path, load: Load, form: str, method: str, table: Callable[[str], None]

@@ -14,6 +14,7 @@ pytestmark = pytest.mark.proof
 
 CLIPS = (
     "talk_360x288_grid_man_a_3s.mpg",
+    *(["talk_512_may_speech_5s.mp4"] if FULL else []),
     "talk_700_man_odd_fps22_speech_6s.mp4",
     "multishot_640x360_stage_people_speech_10s.mp4",
     "lowres_176x144_carphone_clean_4s.mp4",
